@@ -1,0 +1,22 @@
+//! What things are: ids, records, policies, permissions, event types.
+//!
+//! Nothing here does I/O, reads a clock or draws randomness; every rule can be tested as a plain function.
+
+pub mod authenticators;
+pub mod clients;
+pub mod devices;
+pub mod events;
+pub mod ids;
+pub mod pages;
+pub mod passwords;
+pub mod permissions;
+pub mod realms;
+pub mod roles;
+pub mod sessions;
+pub mod text;
+pub mod time;
+pub mod users;
+pub mod validation;
+
+pub use ids::*;
+pub use time::Timestamp;
