@@ -1,0 +1,153 @@
+// What every console page gets: menus, dialogs, copy buttons, theme, relative times.
+const root = document.documentElement;
+const $ = (selector, from = document) => from.querySelector(selector);
+const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
+
+/* Theme */
+function showTheme() {
+  const current = root.dataset.theme ?? "system";
+  for (const button of $$("[data-theme-set]")) button.setAttribute("aria-pressed", String(button.dataset.themeSet === current));
+}
+function setTheme(theme) {
+  if (theme === "system") delete root.dataset.theme;
+  else root.dataset.theme = theme;
+  try {
+    if (theme === "system") localStorage.removeItem("denizen.theme");
+    else localStorage.setItem("denizen.theme", theme);
+  } catch { /* lasts for this page only */ }
+  showTheme();
+}
+showTheme();
+
+/* Menus: close on a click elsewhere, on Escape, and when focus leaves. */
+const openMenus = () => $$("details.menu[open]");
+document.addEventListener("click", (event) => {
+  for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
+});
+document.addEventListener("focusin", (event) => {
+  for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  const [menu] = openMenus();
+  if (!menu) return;
+  if (event.key === "Escape") {
+    menu.open = false;
+    $("summary", menu).focus();
+  } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    const items = $$("a, button", $(".menu-panel", menu));
+    if (items.length === 0) return;
+    event.preventDefault();
+    const step = event.key === "ArrowDown" ? 1 : -1;
+    const at = items.indexOf(document.activeElement);
+    items.at(at < 0 ? (step > 0 ? 0 : -1) : (at + step) % items.length).focus();
+  }
+});
+
+/* Copy */
+async function copy(button) {
+  const text = button.dataset.copy ?? $(`#${button.dataset.copyFrom}`)?.textContent ?? "";
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Without the clipboard permission (plain http): the old way.
+    const area = document.createElement("textarea");
+    area.value = text;
+    (button.closest("dialog") ?? document.body).append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+    button.focus();
+  }
+  const use = $("use", button);
+  const label = $("span", button);
+  const before = { href: use.getAttribute("href"), label: label?.textContent };
+  if (button.hasAttribute("data-done")) return;
+  button.setAttribute("data-done", "");
+  use.setAttribute("href", `${document.body.dataset.icons}#check`);
+  if (label) label.textContent = "Copied";
+  setTimeout(() => {
+    button.removeAttribute("data-done");
+    use.setAttribute("href", before.href);
+    if (label) label.textContent = before.label;
+  }, 1500);
+}
+
+/* Dialogs: a link marked data-dialog shows the linked page's dialog content in place. */
+const dialog = $("#page-dialog");
+async function openDialog(link) {
+  try {
+    const answer = await fetch(link.href, { headers: { accept: "text/html" }, redirect: "error" });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const content = $("[data-dialog-content]", page);
+    if (!answer.ok || !content) throw new Error("not a dialog");
+    dialog.classList.toggle("dialog-wide", content.hasAttribute("data-dialog-wide"));
+    const heading = $("h1", content);
+    if (heading) dialog.setAttribute("aria-label", heading.textContent.trim());
+    $(".dialog-body", dialog).replaceChildren(content);
+    dialog.showModal();
+    refreshTimes();
+  } catch {
+    location.assign(link.href);
+  }
+}
+
+document.addEventListener("click", (event) => {
+  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  const target = event.target.closest("[data-copy], [data-copy-from], [data-dialog], [data-dialog-close], [data-theme-set], [data-help-open]");
+  if (!target) return;
+  if (target.matches("[data-copy], [data-copy-from]")) copy(target);
+  else if (target.matches("[data-theme-set]")) setTheme(target.dataset.themeSet);
+  else if (target.matches("[data-help-open]")) $("#help").showModal();
+  else if (target.matches("[data-dialog-close]")) {
+    const open = target.closest("dialog");
+    if (!open) return;
+    event.preventDefault();
+    open.close();
+  } else {
+    event.preventDefault();
+    openDialog(target);
+  }
+});
+// A click on the backdrop closes.
+for (const each of $$("dialog")) {
+  each.addEventListener("mousedown", (event) => {
+    if (event.target !== each) return;
+    const box = each.getBoundingClientRect();
+    const inside = event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
+    if (!inside) each.close();
+  });
+}
+
+/* A form is sent once. */
+document.addEventListener("submit", (event) => {
+  const { submitter, target } = event;
+  if (event.defaultPrevented || target.method !== "post" || !submitter) return;
+  setTimeout(() => { submitter.disabled = true; });
+});
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) for (const button of $$("button[type=submit]:disabled")) button.disabled = false;
+});
+
+/* Times */
+const units = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
+const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+export function refreshTimes() {
+  for (const time of $$("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    if (time.classList.contains("event-at")) time.textContent = clock.format(at);
+    time.title = exact.format(at);
+    if (time.hasAttribute("data-fixed")) continue;
+    const seconds = (at.getTime() - Date.now()) / 1000;
+    const unit = units.find(([, size]) => Math.abs(seconds) >= size);
+    time.textContent = unit ? relative.format(Math.trunc(seconds / unit[1]), unit[0]) : seconds > 0 ? "in a moment" : "just now";
+  }
+}
+refreshTimes();
+setInterval(refreshTimes, 60_000);
+document.addEventListener("denizen:rows", refreshTimes);
+
+/* Mac keyboards */
+if (/Mac|iPhone|iPad/.test(navigator.platform)) for (const key of $$("kbd[data-mod]")) key.textContent = "⌘";
