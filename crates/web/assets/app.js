@@ -43,6 +43,9 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+/* The current tab is in view, however many there are. */
+$(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 /* Copy */
 async function copy(button) {
   const text = button.dataset.copy ?? $(`#${button.dataset.copyFrom}`)?.textContent ?? "";
@@ -130,22 +133,53 @@ window.addEventListener("pageshow", (event) => {
 
 /* Times */
 const units = [["year", 31536000], ["month", 2592000], ["week", 604800], ["day", 86400], ["hour", 3600], ["minute", 60]];
-const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+const relative = new Intl.RelativeTimeFormat(root.lang, { numeric: "auto" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+const stamp = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const date = new Intl.DateTimeFormat(root.lang, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 export function refreshTimes() {
   for (const time of $$("time[datetime]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
-    if (time.classList.contains("event-at")) time.textContent = clock.format(at);
     time.title = exact.format(at);
-    if (time.hasAttribute("data-fixed")) continue;
+    if (time.hasAttribute("data-fixed")) {
+      time.textContent = (time.classList.contains("event-at") ? clock : stamp).format(at);
+      continue;
+    }
     const seconds = (at.getTime() - Date.now()) / 1000;
     const unit = units.find(([, size]) => Math.abs(seconds) >= size);
     time.textContent = unit ? relative.format(Math.trunc(seconds / unit[1]), unit[0]) : seconds > 0 ? "in a moment" : "just now";
   }
 }
+
+/* The timeline's days are the reader's, not the server's. */
+function regroupDays() {
+  const days = new Map();
+  for (const event of $$(".timeline .event")) {
+    const label = dayLabel(new Date($("time", event).dateTime));
+    days.set(label, [...(days.get(label) ?? []), event]);
+  }
+  const [model] = $$(".timeline .day");
+  if (!model || days.size === 0) return;
+  const sections = [...days].map(([label, events]) => {
+    const section = model.cloneNode(true);
+    $("h3", section).textContent = label;
+    $("ol", section).replaceChildren(...events);
+    return section;
+  });
+  $(".timeline").replaceChildren(...sections);
+}
+function dayLabel(at) {
+  const midnight = (day) => new Date(day.getFullYear(), day.getMonth(), day.getDate()).getTime();
+  const ago = Math.round((midnight(new Date()) - midnight(at)) / 86_400_000);
+  if (ago > 1 || ago < 0) return date.format(at);
+  const label = relative.format(-ago, "day");
+  return label[0].toUpperCase() + label.slice(1);
+}
+
 refreshTimes();
+regroupDays();
 setInterval(refreshTimes, 60_000);
 document.addEventListener("denizen:rows", refreshTimes);
 

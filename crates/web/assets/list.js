@@ -23,8 +23,8 @@ async function search() {
     const html = await answer.text();
     if (current.signal.aborted) return;
     const fresh = new DOMParser().parseFromString(html, "text/html");
-    // A whole page is as good as the rows alone.
-    holder.replaceChildren(...($("[data-rows]", fresh) ?? fresh.body).childNodes);
+    // A whole page is as good as the parts alone.
+    for (const part of ["[data-chips]", "[data-rows]"]) $(part).replaceChildren(...$(part, fresh).childNodes);
     history.replaceState(null, "", url);
     document.dispatchEvent(new Event("denizen:rows"));
     countSelection();
