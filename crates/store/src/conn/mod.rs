@@ -1,0 +1,91 @@
+//! One connection to either engine, and the few verbs that statements need.
+
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+
+use crate::{
+    error::Result,
+    sql::Sql,
+    value::{Row, Value},
+};
+
+/// Which engine holds the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// The embedded database.
+    Sqlite,
+    /// A PostgreSQL server.
+    Postgres,
+}
+
+/// A connection. It is used by one thread at a time.
+pub(crate) enum Conn {
+    Sqlite(rusqlite::Connection),
+    Postgres(Box<postgres::PgConn>),
+}
+
+impl Conn {
+    pub(crate) fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite(_) => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    fn pick<'s>(&self, sql: &'s Sql) -> &'s str {
+        match self {
+            Self::Sqlite(_) => sql.sqlite,
+            Self::Postgres(_) => sql.postgres,
+        }
+    }
+
+    /// Runs a statement and answers how many rows it changed.
+    pub(crate) fn execute(&mut self, sql: &Sql, params: &[Value<'_>]) -> Result<u64> {
+        let text = self.pick(sql);
+        match self {
+            Self::Sqlite(conn) => sqlite::execute(conn, text, params),
+            Self::Postgres(conn) => conn.execute(text, params),
+        }
+    }
+
+    /// Runs a statement text and hands each row to `each`. Only builders in this crate make such texts.
+    pub(crate) fn query_text(
+        &mut self,
+        text: &str,
+        params: &[Value<'_>],
+        each: &mut dyn FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        match self {
+            Self::Sqlite(conn) => sqlite::query(conn, text, params, each),
+            Self::Postgres(conn) => conn.query(text, params, each),
+        }
+    }
+
+    /// Runs a statement and hands each row to `each`.
+    pub(crate) fn query(
+        &mut self,
+        sql: &Sql,
+        params: &[Value<'_>],
+        each: &mut dyn FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let text = self.pick(sql);
+        self.query_text(text, params, each)
+    }
+
+    /// Runs a script of statements without parameters.
+    pub(crate) fn script(&mut self, text: &str) -> Result<()> {
+        match self {
+            Self::Sqlite(conn) => conn.execute_batch(text).map_err(sqlite::error),
+            Self::Postgres(conn) => conn.script(text),
+        }
+    }
+
+    /// Checks that a statement is understood, without running it.
+    #[cfg(test)]
+    pub(crate) fn check(&mut self, text: &str) -> Result<()> {
+        match self {
+            Self::Sqlite(conn) => conn.prepare(text).map(drop).map_err(sqlite::error),
+            Self::Postgres(conn) => conn.check(text),
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! Events: appended at commit, read by anyone who may, verified link by link.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use denizen_model::{
+    EventId, RealmId, Timestamp, UserId,
+    events::{ActorKind, ActorRef, CHAINS, Event, EventQuery, EventType, NewEvent, Outcome, SubjectKind, SubjectRef, chain_of},
+    uuid_v7,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+
+use crate::{
+    audit::{AuditKey, commitment},
+    db::Db,
+    error::{Error, Result},
+    sql::statements,
+    tx::{ReadTx, WriteTx},
+    value::{Row, Value, params, to_json},
+};
+
+macro_rules! columns {
+    () => {
+        "id, realm_id, chain, sequence, at, kind, outcome, actor_kind, actor_id, subject_kind, subject_id, \
+         client_id, session_id, ip, data, salt, digest, hash"
+    };
+}
+
+statements! {
+    ADVANCE = "UPDATE event_chains SET sequence = sequence + ?3 WHERE realm_id = ?1 AND chain = ?2 RETURNING sequence, hash";
+    BEGIN_CHAIN = "INSERT INTO event_chains (realm_id, chain, sequence, hash, first_sequence, first_hash) VALUES (?1, ?2, 0, '', 0, '') ON CONFLICT DO NOTHING";
+    SET_HASH = "UPDATE event_chains SET hash = ?3 WHERE realm_id = ?1 AND chain = ?2";
+    INSERT = concat!("INSERT INTO events (", columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)");
+    FIND = concat!("SELECT ", columns!(), " FROM events WHERE realm_id = ?1 AND id = ?2");
+    CHAIN_HEADS = "SELECT chain, sequence, hash, first_sequence, first_hash FROM event_chains WHERE realm_id = ?1 ORDER BY chain";
+    CHAIN_PART = concat!("SELECT ", columns!(), " FROM events WHERE realm_id = ?1 AND chain = ?2 AND sequence > ?3 ORDER BY sequence LIMIT ?4");
+    CHAIN_HEADS_OF = "SELECT first_sequence FROM event_chains WHERE realm_id = ?1 AND chain = ?2";
+    REMOVE_EXPIRED = "DELETE FROM events WHERE realm_id = ?1 AND chain = ?2 AND sequence <= ?3";
+    SET_FIRST = "UPDATE event_chains SET first_sequence = ?3, first_hash = ?4 WHERE realm_id = ?1 AND chain = ?2";
+    OLDEST = "SELECT sequence, at, hash FROM events WHERE realm_id = ?1 AND chain = ?2 AND sequence > ?3 ORDER BY sequence LIMIT ?4";
+}
+
+/// The part of an event that may be about a person; the chain holds its digest only.
+#[derive(Serialize, Deserialize)]
+struct Personal {
+    actor: String,
+    subject: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    user_agent: Option<String>,
+    #[serde(skip_serializing_if = "Map::is_empty", default)]
+    details: Map<String, Json>,
+}
+
+/// Appends events to their chains. Chains are taken in order, so that two transactions never wait for each other.
+pub(crate) fn append(
+    tx: &mut WriteTx<'_>,
+    key: &AuditKey,
+    random: &dyn Fn(&mut [u8]),
+    events: Vec<NewEvent>,
+) -> Result<()> {
+    let mut chains: BTreeMap<(RealmId, u8), Vec<NewEvent>> = BTreeMap::new();
+    for event in events {
+        chains.entry((event.realm_id, chain_of(&event.subject.id))).or_default().push(event);
+    }
+    for ((realm, chain), events) in chains {
+        let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
+        let (end, mut hash) = advance(tx, realm, chain, count)?;
+        for (sequence, event) in (end - count + 1..).zip(events) {
+            let mut salt = [0; 12];
+            random(&mut salt);
+            let salt = URL_SAFE_NO_PAD.encode(salt);
+            let personal = Personal {
+                actor: event.actor.name,
+                subject: event.subject.name,
+                user_agent: event.user_agent,
+                details: event.details,
+            };
+            let data = to_json(&personal)?;
+            let link = Link {
+                id: event.id.to_string(),
+                realm: realm.to_string(),
+                sequence: sequence.to_string(),
+                at: event.at.as_micros().to_string(),
+                kind: event.kind.as_str(),
+                outcome: event.outcome.as_str(),
+                actor_kind: event.actor.kind.as_str(),
+                actor_id: event.actor.id.as_deref().unwrap_or(""),
+                subject_kind: event.subject.kind.as_str(),
+                subject_id: &event.subject.id,
+                client_id: event.client_id.as_deref().unwrap_or(""),
+                session_id: event.session_id.map(|id| id.to_string()).unwrap_or_default(),
+                digest: commitment(&salt, &format!("{}\n{data}", event.ip.as_deref().unwrap_or(""))),
+            };
+            hash = link.hash(key, &hash)?;
+            tx.execute(
+                &INSERT,
+                params![
+                    event.id,
+                    realm,
+                    chain,
+                    sequence,
+                    event.at,
+                    link.kind,
+                    link.outcome,
+                    link.actor_kind,
+                    event.actor.id.as_deref(),
+                    link.subject_kind,
+                    link.subject_id,
+                    event.client_id.as_deref(),
+                    event.session_id,
+                    event.ip.as_deref(),
+                    &data,
+                    &salt,
+                    &link.digest,
+                    &hash,
+                ],
+            )?;
+        }
+        tx.execute(&SET_HASH, params![realm, chain, &hash])?;
+    }
+    Ok(())
+}
+
+fn advance(tx: &mut WriteTx<'_>, realm: RealmId, chain: u8, count: i64) -> Result<(i64, String)> {
+    let head = |row: &Row<'_>| Ok((row.i64("sequence")?, row.text("hash")?));
+    if let Some(found) = tx.find(&ADVANCE, params![realm, chain, count], head)? {
+        return Ok(found);
+    }
+    tx.execute(&BEGIN_CHAIN, params![realm, chain])?;
+    tx.find(&ADVANCE, params![realm, chain, count], head)?
+        .ok_or_else(|| Error::Internal("an event chain could not be begun".to_owned()))
+}
+
+/// What a link of the chain covers, in this order.
+struct Link<'a> {
+    id: String,
+    realm: String,
+    sequence: String,
+    at: String,
+    kind: &'a str,
+    outcome: &'a str,
+    actor_kind: &'a str,
+    actor_id: &'a str,
+    subject_kind: &'a str,
+    subject_id: &'a str,
+    client_id: &'a str,
+    session_id: String,
+    digest: String,
+}
+
+impl Link<'_> {
+    fn hash(&self, key: &AuditKey, before: &str) -> Result<String> {
+        key.link(
+            before,
+            &[
+                &self.id,
+                &self.realm,
+                &self.sequence,
+                &self.at,
+                self.kind,
+                self.outcome,
+                self.actor_kind,
+                self.actor_id,
+                self.subject_kind,
+                self.subject_id,
+                self.client_id,
+                &self.session_id,
+                &self.digest,
+            ],
+        )
+    }
+}
+
+fn read_event(row: &Row<'_>) -> Result<Event> {
+    let id = row.parse("id")?;
+    let chain = u8::try_from(row.i64("chain")?).unwrap_or(CHAINS);
+    let sequence = row.i64("sequence")?;
+    let at = row.time("at")?;
+    let kind = row.named("kind", EventType::from_name)?;
+    let outcome = row.named("outcome", Outcome::from_name)?;
+    let actor_kind = row.named("actor_kind", ActorKind::from_name)?;
+    let actor_id = row.opt_text("actor_id")?;
+    let subject_kind = row.named("subject_kind", SubjectKind::from_name)?;
+    let subject_id = row.text("subject_id")?;
+    let client_id = row.opt_text("client_id")?;
+    let session_id = row.opt_parse("session_id")?;
+    let ip = row.opt_text("ip")?;
+    let personal: Personal = row.json("data")?;
+    Ok(Event {
+        id,
+        at,
+        kind,
+        outcome,
+        actor: ActorRef { kind: actor_kind, id: actor_id, name: personal.actor },
+        subject: SubjectRef { kind: subject_kind, id: subject_id, name: personal.subject },
+        client_id,
+        session_id,
+        ip,
+        user_agent: personal.user_agent,
+        details: personal.details,
+        chain,
+        sequence,
+        hash: row.text("hash")?,
+    })
+}
+
+/// The event of this id in this realm.
+///
+/// # Errors
+/// When the database fails.
+pub fn find(tx: &mut ReadTx<'_>, realm: RealmId, id: EventId) -> Result<Option<Event>> {
+    tx.find(&FIND, params![realm, id], read_event)
+}
+
+/// The lowest id that an event at this time can have.
+fn id_floor(at: Timestamp) -> String {
+    uuid_v7(at, [0; 10]).to_string()
+}
+
+/// A list's statement, built from constant fragments; values only ever stand in its parameters.
+fn list_text<'q>(realm: RealmId, query: &'q EventQuery, after: Option<&'q str>) -> (String, Vec<Value<'q>>) {
+    let mut text = concat!("SELECT ", columns!(), " FROM events WHERE realm_id = ?1").to_owned();
+    let mut values: Vec<Value<'q>> = vec![realm.into()];
+    let mut condition = |sql: &str, value: Value<'q>| {
+        values.push(value);
+        text.push_str(&format!(" AND {sql} ?{}", values.len()));
+    };
+    if let Some(kind) = query.kind {
+        condition("kind =", kind.as_str().into());
+    }
+    if let Some(actor) = &query.actor {
+        condition("actor_id =", actor.into());
+    }
+    if let Some(subject) = &query.subject {
+        condition("subject_id =", subject.into());
+    }
+    if let Some(client) = &query.client {
+        condition("client_id =", client.into());
+    }
+    if let Some(outcome) = query.outcome {
+        condition("outcome =", outcome.as_str().into());
+    }
+    if let Some(ip) = &query.ip {
+        condition("ip =", ip.into());
+    }
+    if let Some(from) = query.from {
+        condition("id >=", id_floor(from).into());
+    }
+    if let Some(until) = query.until {
+        condition("id <", id_floor(until).into());
+    }
+    if let Some(after) = after {
+        condition("id <", after.into());
+    }
+    values.push(i64::from(query.limit).into());
+    text.push_str(&format!(" ORDER BY id DESC LIMIT ?{}", values.len()));
+    (text, values)
+}
+
+/// Events, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub fn list(tx: &mut ReadTx<'_>, realm: RealmId, query: &EventQuery) -> Result<Vec<Event>> {
+    let after = query.after.as_ref().map(|cursor| cursor.id.as_str());
+    let (text, values) = list_text(realm, query, after);
+    tx.list_text(&text, &values, read_event)
+}
+
+/// What was done to a user and what they did, newest first: two index walks, merged.
+///
+/// # Errors
+/// When the database fails.
+pub fn list_activity(
+    tx: &mut ReadTx<'_>,
+    realm: RealmId,
+    user: UserId,
+    query: &EventQuery,
+) -> Result<Vec<Event>> {
+    let id = user.to_string();
+    let mut events = list(tx, realm, &EventQuery { subject: Some(id.clone()), ..query.clone() })?;
+    events.extend(list(tx, realm, &EventQuery { actor: Some(id), ..query.clone() })?);
+    events.sort_by_key(|event| std::cmp::Reverse(event.id));
+    events.dedup_by(|a, b| a.id == b.id);
+    events.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
+    Ok(events)
+}
+
+/// What verification found in a realm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    /// Events whose link was checked.
+    pub checked: u64,
+    /// What is wrong, each in a sentence; empty when the audit log is whole.
+    pub faults: Vec<String>,
+}
+
+/// Recomputes every chain of a realm, in portions.
+///
+/// # Errors
+/// When the database fails.
+pub async fn verify(db: &Db, realm: RealmId) -> Result<Verification> {
+    let mut found = Verification { checked: 0, faults: Vec::new() };
+    for chain in 0..CHAINS {
+        verify_chain(db, realm, chain, &mut found).await?;
+    }
+    Ok(found)
+}
+
+struct Head {
+    sequence: i64,
+    hash: String,
+    first_sequence: i64,
+    first_hash: String,
+}
+
+async fn find_head(db: &Db, realm: RealmId, chain: u8) -> Result<Option<Head>> {
+    let heads: Vec<(u8, Head)> = db
+        .read(move |tx| {
+            tx.list(&CHAIN_HEADS, params![realm], |row| {
+                let chain = u8::try_from(row.i64("chain")?).unwrap_or(CHAINS);
+                let (sequence, hash) = (row.i64("sequence")?, row.text("hash")?);
+                Ok((chain, Head { sequence, hash, first_sequence: row.i64("first_sequence")?, first_hash: row.text("first_hash")? }))
+            })
+        })
+        .await?;
+    Ok(heads.into_iter().find(|(number, _)| *number == chain).map(|(_, head)| head))
+}
+
+async fn verify_chain(db: &Db, realm: RealmId, chain: u8, found: &mut Verification) -> Result<()> {
+    const PORTION: i64 = 2000;
+    // Events may arrive while this reads, so the walk goes up to the head as it was at the start.
+    let Some(head) = find_head(db, realm, chain).await? else { return Ok(()) };
+    let (mut sequence, mut hash) = (head.first_sequence, head.first_hash);
+    let mut fault = |text: String| found.faults.push(format!("chain {chain}: {text}"));
+    while sequence < head.sequence {
+        let (from, before, reader) = (sequence, hash.clone(), db.clone());
+        let end = head.sequence;
+        let part = db
+            .read(move |tx| {
+                let (mut last, mut hash) = (from, before.clone());
+                let mut checked = 0_u64;
+                let links = tx.list(&CHAIN_PART, params![realm, chain, from, PORTION], |row| {
+                    if row.i64("sequence")? > end {
+                        return Ok(None);
+                    }
+                    checked += 1;
+                    check_link(row, reader.audit_key(), &mut last, &mut hash)
+                })?;
+                Ok::<_, Error>((last, hash, checked, links.into_iter().flatten().collect::<Vec<String>>()))
+            })
+            .await?;
+        let (last, next, checked, faults) = part;
+        faults.into_iter().for_each(&mut fault);
+        found.checked += checked;
+        if checked == 0 {
+            fault(format!("events {} to {end} are missing", sequence + 1));
+            return Ok(());
+        }
+        (sequence, hash) = (last, next);
+    }
+    if hash != head.hash {
+        fault("the last event is not the one the chain ends in".to_owned());
+    }
+    Ok(())
+}
+
+/// Checks one event against the hash before it; answers what is wrong.
+fn check_link(row: &Row<'_>, key: &AuditKey, last: &mut i64, hash: &mut String) -> Result<Option<String>> {
+    let id = row.text("id")?;
+    let sequence = row.i64("sequence")?;
+    let ip = row.opt_text("ip")?.unwrap_or_default();
+    let (data, salt, digest) = (row.text("data")?, row.text("salt")?, row.text("digest")?);
+    let text = |name: &str| row.opt_text(name).map(Option::unwrap_or_default);
+    let (kind, outcome, actor_kind, actor_id) = (text("kind")?, text("outcome")?, text("actor_kind")?, text("actor_id")?);
+    let (subject_kind, subject_id, client_id) = (text("subject_kind")?, text("subject_id")?, text("client_id")?);
+    let link = Link {
+        id: id.clone(),
+        realm: text("realm_id")?,
+        sequence: sequence.to_string(),
+        at: row.i64("at")?.to_string(),
+        kind: &kind,
+        outcome: &outcome,
+        actor_kind: &actor_kind,
+        actor_id: &actor_id,
+        subject_kind: &subject_kind,
+        subject_id: &subject_id,
+        client_id: &client_id,
+        session_id: text("session_id")?,
+        digest: digest.clone(),
+    };
+    let expected = link.hash(key, hash)?;
+    let stored = row.text("hash")?;
+    let fault = if sequence != *last + 1 {
+        Some(format!("events {} to {} are missing", *last + 1, sequence - 1))
+    } else if commitment(&salt, &format!("{ip}\n{data}")) != digest {
+        Some(format!("the details of event {id} were altered"))
+    } else if expected != stored {
+        Some(format!("event {id} was altered"))
+    } else {
+        None
+    };
+    (*last, *hash) = (sequence, stored);
+    Ok(fault)
+}
+
+/// Removes up to a thousand of a chain's events that are older than `before`, and moves its beginning. Answers
+/// how many went.
+///
+/// # Errors
+/// When the database fails.
+pub fn remove_expired(tx: &mut WriteTx<'_>, realm: RealmId, chain: u8, before: Timestamp) -> Result<u64> {
+    let head = tx.find(&CHAIN_HEADS_OF, params![realm, chain], |row| row.i64("first_sequence"))?;
+    let Some(first) = head else { return Ok(0) };
+    let oldest = tx.list(&OLDEST, params![realm, chain, first, 1000_i64], |row| {
+        Ok((row.i64("sequence")?, row.time("at")?, row.text("hash")?))
+    })?;
+    // Only an unbroken run from the beginning may go, or the rest would not verify.
+    let Some((sequence, _, hash)) = oldest.into_iter().take_while(|(_, at, _)| *at < before).last() else { return Ok(0) };
+    tx.execute(&SET_FIRST, params![realm, chain, sequence, hash])?;
+    tx.execute(&REMOVE_EXPIRED, params![realm, chain, sequence])
+}

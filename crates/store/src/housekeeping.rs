@@ -1,0 +1,39 @@
+//! Removal of what has expired, in small steps that never block anyone for long.
+
+use denizen_model::Timestamp;
+
+use crate::{
+    error::Result,
+    sql::statements,
+    tx::{ReadTx, WriteTx},
+    value::params,
+};
+
+statements! {
+    CODES = "DELETE FROM codes WHERE secret_hash IN (SELECT secret_hash FROM codes WHERE expires_at < ?1 LIMIT 1000)";
+    GRANTS = "DELETE FROM grants WHERE id IN (SELECT id FROM grants WHERE expires_at < ?1 LIMIT 1000)";
+    TOKENS = "DELETE FROM revoked_tokens WHERE jti IN (SELECT jti FROM revoked_tokens WHERE expires_at < ?1 LIMIT 1000)";
+    SESSIONS = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE remove_at < ?1 LIMIT 500)";
+    IDEMPOTENCY = "DELETE FROM idempotency_keys WHERE expires_at < ?1";
+    PING = "SELECT 1 AS one";
+}
+
+/// Removes a portion of everything that expired before `now`. Answers how many rows went; zero when done.
+///
+/// # Errors
+/// When the database fails.
+pub fn remove_expired(tx: &mut WriteTx<'_>, now: Timestamp) -> Result<u64> {
+    let mut removed = 0;
+    for statement in [&CODES, &GRANTS, &TOKENS, &SESSIONS, &IDEMPOTENCY] {
+        removed += tx.execute(statement, params![now])?;
+    }
+    Ok(removed)
+}
+
+/// Whether the database answers.
+///
+/// # Errors
+/// When it does not.
+pub fn ping(tx: &mut ReadTx<'_>) -> Result<()> {
+    tx.find(&PING, &[], |_| Ok(())).map(drop)
+}

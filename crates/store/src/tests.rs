@@ -1,0 +1,320 @@
+//! Tests of the store itself on both engines. PostgreSQL is the server at `TEST_DATABASE_URL`; with `CI` set it
+//! must be there.
+
+use std::sync::Arc;
+
+use denizen_model::{RealmId, Timestamp, UserId, events::*, realms::*, users::*};
+
+use super::*;
+use crate::{
+    conn::{Conn, postgres::PgConn},
+    sql::Sql,
+};
+
+const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+fn random() -> FillRandom {
+    Arc::new(|out: &mut [u8]| aws_lc_rs::rand::fill(out).unwrap())
+}
+
+fn bytes() -> [u8; 10] {
+    let mut out = [0; 10];
+    aws_lc_rs::rand::fill(&mut out).unwrap();
+    out
+}
+
+/// A fresh database of each engine that is there.
+fn databases() -> Vec<(Db, tempfile::TempDir)> {
+    let mut found = Vec::new();
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = Db::open(&Location::Sqlite(folder.path().join("denizen.db")), NOW, random()).unwrap();
+    found.push((sqlite, folder));
+    match std::env::var("TEST_DATABASE_URL") {
+        Ok(url) => {
+            let db = Db::open(&Location::Postgres(fresh_schema(&url)), NOW, random()).unwrap();
+            found.push((db, tempfile::tempdir().unwrap()));
+        }
+        Err(_) => assert!(std::env::var("CI").is_err(), "TEST_DATABASE_URL must be set in CI"),
+    }
+    for (db, _) in &found {
+        db.set_audit_key(&[7; 32]);
+    }
+    found
+}
+
+fn fresh_schema(url: &str) -> String {
+    let schema = format!("t{}", denizen_model::uuid_v7(NOW, bytes()).simple());
+    let script = format!("CREATE SCHEMA {schema}");
+    // The client must neither connect nor be dropped on an async thread.
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut client = postgres::Client::connect(url, postgres::NoTls).unwrap();
+            // Another test may be creating it at this moment.
+            client.batch_execute("CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public").ok();
+            client.batch_execute(&script).unwrap();
+        });
+    });
+    let joint = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{joint}options=-csearch_path%3D{schema},public")
+}
+
+fn realm() -> Realm {
+    let id = RealmId::new(NOW, bytes());
+    Realm {
+        id,
+        slug: format!("r{}", id.uuid().simple()),
+        display_name: "Test".into(),
+        enabled: true,
+        settings: RealmSettings::default(),
+        created_at: NOW,
+        updated_at: NOW,
+        version: 1,
+    }
+}
+
+fn user(realm: RealmId, username: &str, name: &str) -> User {
+    User {
+        id: UserId::new(NOW, bytes()),
+        realm_id: realm,
+        kind: UserKind::Human,
+        username: username.into(),
+        email: Some(username.into()),
+        email_state: VerificationState::Unverified,
+        phone: None,
+        phone_state: VerificationState::Unverified,
+        given_name: None,
+        family_name: None,
+        name: name.into(),
+        locale: None,
+        zoneinfo: None,
+        reference: None,
+        attributes: Default::default(),
+        enabled: true,
+        disabled_at: None,
+        disabled_reason: None,
+        requires_password_reset: false,
+        admin_role: None,
+        created_at: NOW,
+        updated_at: NOW,
+        last_sign_in_at: None,
+        failed_password_attempts: 0,
+        failed_otp_attempts: 0,
+        version: 1,
+    }
+}
+
+fn event(realm: RealmId, subject: &User) -> NewEvent {
+    NewEvent {
+        id: denizen_model::EventId::new(NOW, bytes()),
+        realm_id: realm,
+        at: NOW,
+        kind: EventType::UserCreated,
+        outcome: Outcome::Success,
+        actor: ActorRef { kind: ActorKind::System, id: None, name: "test".into() },
+        subject: SubjectRef { kind: SubjectKind::User, id: subject.id.to_string(), name: subject.name.clone() },
+        client_id: None,
+        session_id: None,
+        ip: Some("192.0.2.1".into()),
+        user_agent: None,
+        details: Default::default(),
+    }
+}
+
+async fn stored_realm(db: &Db) -> Realm {
+    let realm = realm();
+    let stored = realm.clone();
+    db.write(move |mut tx| {
+        realms::insert(&mut tx, &stored)?;
+        tx.unaudited("a test's realm", ())
+    })
+    .await
+    .unwrap();
+    realm
+}
+
+async fn create(db: &Db, user: &User) -> Result<()> {
+    let user = user.clone();
+    db.write(move |mut tx| {
+        users::insert(&mut tx, &user)?;
+        let event = event(user.realm_id, &user);
+        tx.commit(event, ())
+    })
+    .await
+}
+
+fn statements() -> Vec<(&'static str, Sql)> {
+    [
+        admins::STATEMENTS,
+        api_keys::STATEMENTS,
+        authenticators::STATEMENTS,
+        clients::STATEMENTS,
+        console_sessions::STATEMENTS,
+        events::STATEMENTS,
+        grants::STATEMENTS,
+        housekeeping::STATEMENTS,
+        idempotency::STATEMENTS,
+        keys::STATEMENTS,
+        realms::STATEMENTS,
+        roles::STATEMENTS,
+        sessions::STATEMENTS,
+        users::STATEMENTS,
+    ]
+    .concat()
+}
+
+#[test]
+fn every_statement_is_understood_by_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("denizen.db");
+    Db::open(&Location::Sqlite(path.clone()), NOW, random()).unwrap();
+    let mut conn = Conn::Sqlite(crate::conn::sqlite::open(&path, true).unwrap());
+    for (name, sql) in statements() {
+        conn.check(sql.sqlite).unwrap_or_else(|error| panic!("{name}: {error}\n{}", sql.sqlite));
+    }
+    for text in users::all_texts(Engine::Sqlite) {
+        conn.check(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    }
+}
+
+#[test]
+fn every_statement_is_understood_by_postgres() {
+    let Ok(url) = std::env::var("TEST_DATABASE_URL") else { return };
+    let url = fresh_schema(&url);
+    Db::open(&Location::Postgres(url.clone()), NOW, random()).unwrap();
+    let config = crate::conn::postgres::parse(&url).unwrap();
+    let mut conn = Conn::Postgres(Box::new(PgConn::new(config)));
+    for (name, sql) in statements() {
+        conn.check(sql.postgres).unwrap_or_else(|error| panic!("{name}: {error}\n{}", sql.postgres));
+    }
+    for text in users::all_texts(Engine::Postgres) {
+        conn.check(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_survives_storage_and_a_taken_username_is_refused_by_name() {
+    for (db, _folder) in databases() {
+        let realm = stored_realm(&db).await;
+        let ana = user(realm.id, "Ana@Example.com", "Ana Líma");
+        create(&db, &ana).await.unwrap();
+        let (realm_id, id) = (realm.id, ana.id);
+        let read = db.peek(move |tx| users::find(tx, realm_id, id)).await.unwrap();
+        assert_eq!(read, Some(ana.clone()));
+        let twin = user(realm.id, "ana@example.COM", "Other");
+        let refused = create(&db, &twin).await.unwrap_err();
+        assert!(refused.is_constraint("users_username_key"), "{refused}");
+        let total = db.read(move |tx| users::count_all(tx, realm_id, None, None)).await.unwrap();
+        assert_eq!(total.count, 1, "the refused one is not counted");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_visit_every_user_once_in_every_order() {
+    for (db, _folder) in databases() {
+        let realm = stored_realm(&db).await;
+        for n in 0..23 {
+            let name = format!("Person {}", n % 5);
+            create(&db, &user(realm.id, &format!("p{n}@example.com"), &name)).await.unwrap();
+        }
+        for sort in UserSort::ALL {
+            for direction in [denizen_model::pages::Direction::Ascending, denizen_model::pages::Direction::Descending] {
+                for search in [None, Some("person".to_owned()), Some("EXAMPLE p".to_owned())] {
+                    let mut query = UserQuery { sort: *sort, direction, search: search.clone(), limit: 7, ..UserQuery::default() };
+                    let mut seen = std::collections::HashSet::new();
+                    loop {
+                        let (asked, realm_id) = (query.clone(), realm.id);
+                        let page = db.read(move |tx| users::list(tx, realm_id, &asked)).await.unwrap();
+                        assert_eq!(page.total.count, 23);
+                        for user in &page.items {
+                            assert!(seen.insert(user.id), "seen twice");
+                        }
+                        query.after = page.next;
+                        if query.after.is_none() {
+                            break;
+                        }
+                    }
+                    assert_eq!(seen.len(), 23, "{sort} {direction:?} {search:?}");
+                }
+            }
+        }
+        let query = UserQuery { search: Some("100%_".into()), ..UserQuery::default() };
+        let realm_id = realm.id;
+        let page = db.read(move |tx| users::list(tx, realm_id, &query)).await.unwrap();
+        assert!(page.items.is_empty(), "wildcards are taken literally");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_writers_leave_one_whole_chain() {
+    for (db, _folder) in databases() {
+        let realm = stored_realm(&db).await;
+        let tasks: Vec<_> = (0..60)
+            .map(|n| {
+                let (db, realm_id) = (db.clone(), realm.id);
+                tokio::spawn(async move { create(&db, &user(realm_id, &format!("u{n}@example.com"), "U")).await })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap().unwrap();
+        }
+        let found = events::verify(&db, realm.id).await.unwrap();
+        assert_eq!(found, events::Verification { checked: 60, faults: vec![] });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tampering_with_the_audit_log_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("denizen.db");
+    let db = Db::open(&Location::Sqlite(path.clone()), NOW, random()).unwrap();
+    db.set_audit_key(&[7; 32]);
+    let realm = stored_realm(&db).await;
+    for n in 0..40 {
+        create(&db, &user(realm.id, &format!("u{n}@example.com"), "U")).await.unwrap();
+    }
+    let forger = rusqlite::Connection::open(&path).unwrap();
+    let faults = async || events::verify(&db, realm.id).await.unwrap().faults.len();
+    assert_eq!(faults().await, 0);
+    for (forgery, repair) in [
+        ("UPDATE events SET outcome = 'failure' WHERE rowid = 3", "UPDATE events SET outcome = 'success' WHERE rowid = 3"),
+        ("UPDATE events SET ip = '203.0.113.9' WHERE rowid = 5", "UPDATE events SET ip = '192.0.2.1' WHERE rowid = 5"),
+        ("UPDATE events SET data = replace(data, 'test', 'tost') WHERE rowid = 7", "UPDATE events SET data = replace(data, 'tost', 'test') WHERE rowid = 7"),
+    ] {
+        assert_eq!(forger.execute(forgery, []).unwrap(), 1);
+        assert!(faults().await > 0, "{forgery}");
+        forger.execute(repair, []).unwrap();
+        assert_eq!(faults().await, 0, "{repair}");
+    }
+    forger.execute("DELETE FROM events WHERE rowid = 9", []).unwrap();
+    assert!(faults().await > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_fails_or_panics_leaves_nothing_and_harms_nobody() {
+    for (db, _folder) in databases() {
+        let realm = stored_realm(&db).await;
+        let lost = user(realm.id, "lost@example.com", "Lost");
+        let given_up = lost.clone();
+        let failed = db
+            .write(move |mut tx| {
+                users::insert(&mut tx, &given_up)?;
+                Err::<Audited<()>, Error>(Error::Internal("changed my mind".into()))
+            })
+            .await;
+        assert!(failed.is_err());
+        let panicking = lost.clone();
+        let panicked = db
+            .write(move |mut tx| {
+                users::insert(&mut tx, &panicking)?;
+                if panicking.enabled {
+                    panic!("a defect in a closure");
+                }
+                tx.unaudited::<()>("never reached", ())
+            })
+            .await;
+        assert!(panicked.is_err(), "{panicked:?}");
+        let (realm_id, id) = (realm.id, lost.id);
+        assert_eq!(db.read(move |tx| users::find(tx, realm_id, id)).await.unwrap(), None);
+        create(&db, &lost).await.unwrap();
+    }
+}
