@@ -1,1 +1,31 @@
-//! ops
+//! What can be done: one function for each thing an actor can do.
+//!
+//! An operation takes the application, who asks ([`Cx`]), a proof of permission ([`May`]) and its input. It
+//! decides, stores, and records its event in one transaction. Console, admin API and command line are faces of
+//! these same functions.
+
+pub mod admins;
+pub mod api_keys;
+mod app;
+pub mod authenticators;
+pub mod clients;
+pub mod crypto;
+mod cx;
+mod error;
+pub mod events;
+pub mod flows;
+pub mod housekeeping;
+pub mod idempotency;
+pub mod oauth;
+pub mod realms;
+pub mod roles;
+pub mod sessions;
+pub mod setup;
+pub mod signing_keys;
+pub mod users;
+
+pub use app::{App, Clock, Config};
+pub use cx::{Actor, Administrator, Cx, May};
+pub use error::{Error, ErrorKind, Result};
+pub use realms::RealmState;
+pub use denizen_store::{Location, events::Verification};

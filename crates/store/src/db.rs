@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     audit::AuditKey,
+    epoch::{self, Epoch},
     conn::{
         Conn, Engine,
         postgres::{self, PgConn},
@@ -69,6 +70,13 @@ struct Inner {
 struct Shared {
     audit: AuditKey,
     random: FillRandom,
+    epoch: Epoch,
+}
+
+impl AsRef<Epoch> for Shared {
+    fn as_ref(&self) -> &Epoch {
+        &self.epoch
+    }
 }
 
 /// A closure in a queue.
@@ -87,7 +95,7 @@ impl Db {
     /// # Errors
     /// [`Error::Unavailable`] when it cannot be reached, [`Error::NotWritable`] when it may not be written to.
     pub fn open(location: &Location, now: Timestamp, random: FillRandom) -> Result<Self> {
-        let shared = Arc::new(Shared { audit: AuditKey::default(), random });
+        let shared = Arc::new(Shared { audit: AuditKey::default(), random, epoch: Epoch::default() });
         let cores = thread::available_parallelism().map_or(2, usize::from);
         let (reads, read_queue) = bounded(QUEUE);
         let (writes, write_queue) = bounded(QUEUE);
@@ -104,6 +112,7 @@ impl Db {
                     spawn("denizen-reader", move || serve(conn, &queue, &work, run_plain))?;
                     inline.push(Mutex::new(Conn::Sqlite(sqlite::open(path, false)?)));
                 }
+                shared.epoch.set_heard(true);
                 Engine::Sqlite
             }
             Location::Postgres(url) => {
@@ -130,6 +139,8 @@ impl Db {
                     let conn = move || Conn::Postgres(Box::new(PgConn::new(config)));
                     spawn("denizen-writer", move || serve(conn(), &queue, &work, run_postgres_write))?;
                 }
+                let (config, watched) = (config.clone(), Arc::downgrade(&shared));
+                spawn("denizen-listener", move || epoch::listen(&config, &|| watched.upgrade()))?;
                 Engine::Postgres
             }
         };
@@ -145,6 +156,18 @@ impl Db {
     /// Gives the key under which events are chained; needed before the first event.
     pub fn set_audit_key(&self, key: &[u8; 32]) {
         self.inner.shared.audit.set(key);
+    }
+
+    /// A number that grows whenever configuration changes on any node; what was read before it grew may be
+    /// stale. `None` while this node cannot hear of changes: then nothing may be served from a cache.
+    #[must_use]
+    pub fn config_epoch(&self) -> Option<u64> {
+        self.inner.shared.epoch.get()
+    }
+
+    /// Tells this node that configuration has changed; others hear of it by [`WriteTx::announce`].
+    pub fn config_changed(&self) {
+        self.inner.shared.epoch.advance();
     }
 
     /// The key under which events are chained.

@@ -11,6 +11,7 @@ pub mod clients;
 mod conn;
 pub mod console_sessions;
 mod db;
+mod epoch;
 mod error;
 pub mod events;
 pub mod grants;

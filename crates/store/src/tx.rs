@@ -11,6 +11,7 @@ use denizen_model::events::NewEvent;
 use crate::{
     audit::AuditKey,
     conn::{Conn, Engine},
+    epoch,
     error::Result,
     events,
     sql::Sql,
@@ -134,6 +135,14 @@ impl<'c> WriteTx<'c> {
 
     pub(crate) fn execute(&mut self, sql: &Sql, params: &[Value<'_>]) -> Result<u64> {
         self.read.conn.execute(sql, params)
+    }
+
+    /// Tells all nodes, when this transaction is committed, that configuration they may have cached has changed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn announce(&mut self) -> Result<()> {
+        epoch::announce(self.read.conn)
     }
 
     /// Records the events and keeps the changes.

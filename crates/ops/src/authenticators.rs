@@ -1,0 +1,195 @@
+//! A user's authenticators as agents look after them: the password panel (PRODUCT §7).
+
+use denizen_model::{
+    UserId,
+    authenticators::Authenticator,
+    events::{EventType, NewEvent},
+    passwords::check_password,
+    permissions::markers::{CredentialsReset, CredentialsSet, UsersRead},
+    users::{NewPassword, User, UserKind},
+    validation::FieldErrors,
+};
+use denizen_store::{self as store, Events, WriteTx, authenticators::StoredPassword};
+
+use crate::{
+    App, Cx, Error, May, Result, admins,
+    crypto::{Rng, Secret},
+    cx::Detail,
+    users::{get_in, prepare_password},
+};
+
+/// All authenticators of a user.
+///
+/// # Errors
+/// When there is no such user.
+pub async fn list(app: &App, _cx: &Cx, may: May<UsersRead>, user: UserId) -> Result<Vec<Authenticator>> {
+    let realm = may.realm();
+    app.db()
+        .read(move |tx| {
+            get_in(tx, realm, user)?;
+            Ok(store::authenticators::list(tx, realm, user)?)
+        })
+        .await
+}
+
+/// A temporary password: 16 letters and digits in groups, without those that look alike; 79 bits.
+pub(crate) fn temporary_password(rng: &Rng) -> Secret {
+    // 31 characters; a byte above the largest multiple of 31 is drawn again, so that each is equally likely.
+    const ALPHABET: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
+    let mut out = String::with_capacity(19);
+    while out.len() < 19 {
+        if matches!(out.len(), 4 | 9 | 14) {
+            out.push('-');
+        }
+        let [byte] = rng.bytes::<1>();
+        if byte < 248
+            && let Some(letter) = ALPHABET.get(usize::from(byte % 31))
+        {
+            out.push(char::from(*letter));
+        }
+    }
+    Secret::new(out)
+}
+
+/// Sets a user's password. With `require_change` the user replaces it at the next sign-in. `end_sessions` ends
+/// all sessions the user has.
+///
+/// # Errors
+/// When the password is against the policy, or the user is a machine.
+pub async fn set_password(
+    app: &App,
+    cx: &Cx,
+    may: May<CredentialsSet>,
+    user: UserId,
+    password: String,
+    require_change: bool,
+    end_sessions: bool,
+) -> Result<()> {
+    let realm = crate::realms::get_in_scope(app, may.realm()).await?;
+    let id = realm.id;
+    let target = app.db().peek(move |tx| get_in(tx, id, user)).await?;
+    let mut errors = FieldErrors::new();
+    let own: Vec<&str> = [Some(target.username.as_str()), target.email.as_deref()].into_iter().flatten().collect();
+    check_password("password", &password, &realm.settings, &own, &mut errors);
+    errors.into_result()?;
+    put(app, cx, &target, NewPassword::Set(password), require_change, end_sessions, EventType::UserPasswordChanged).await.map(drop)
+}
+
+/// Makes a temporary password, shown this once; the user replaces it at the next sign-in.
+///
+/// # Errors
+/// When the user is a machine.
+pub async fn issue_temporary_password(app: &App, cx: &Cx, may: May<CredentialsSet>, user: UserId) -> Result<Secret> {
+    let realm = may.realm();
+    let target = app.db().peek(move |tx| get_in(tx, realm, user)).await?;
+    let shown = put(app, cx, &target, NewPassword::Temporary, true, true, EventType::UserPasswordTemporaryIssued).await?;
+    shown.ok_or_else(|| Error::internal("a temporary password was not made"))
+}
+
+async fn put(
+    app: &App,
+    cx: &Cx,
+    target: &User,
+    password: NewPassword,
+    require_change: bool,
+    end_sessions: bool,
+    kind: EventType,
+) -> Result<Option<Secret>> {
+    if target.kind == UserKind::Machine {
+        return Err(Error::conflict("machine", "A machine has API keys, no password."));
+    }
+    let prepared = prepare_password(app, cx.now, password).await?;
+    let (stored, shown) = prepared.ok_or_else(|| Error::internal("no password to store"))?;
+    let (app2, cx2, realm, id) = (app.clone(), cx.clone(), target.realm_id, target.id);
+    app.write(cx, move |mut tx| {
+        let user = get_in(&mut tx, realm, id)?;
+        admins::check_power_over(&mut tx, &cx2, &user)?;
+        store::authenticators::put_password(&mut tx, realm, id, &stored, cx2.now)?;
+        set_requires_reset(&mut tx, &cx2, &user, require_change)?;
+        let ended = if end_sessions { store::sessions::revoke_all(&mut tx, realm, id, cx2.now)?.len() } else { 0 };
+        let event = cx2.user_event(&app2, kind, &user).detail("requires_change", require_change).detail("sessions_ended", ended);
+        Ok(tx.commit(Events::from(event), ())?)
+    })
+    .await?;
+    Ok(shown)
+}
+
+fn set_requires_reset(tx: &mut WriteTx<'_>, cx: &Cx, before: &User, required: bool) -> Result<()> {
+    if before.requires_password_reset == required {
+        return Ok(());
+    }
+    let user = User { requires_password_reset: required, updated_at: cx.now, ..before.clone() };
+    if store::users::update(tx, before, &user)? { Ok(()) } else { Err(Error::changed()) }
+}
+
+/// Removes a user's password: only other ways to sign in are left.
+///
+/// # Errors
+/// When there is none.
+pub async fn clear_password(app: &App, cx: &Cx, may: May<CredentialsSet>, user: UserId) -> Result<()> {
+    change(app, cx, may.realm(), user, |tx, cx, user| {
+        if !store::authenticators::clear_password(tx, user.realm_id, user.id)? {
+            return Err(Error::conflict("no-password", "This user has no password."));
+        }
+        set_requires_reset(tx, cx, user, false)?;
+        Ok(EventType::UserPasswordCleared)
+    })
+    .await
+}
+
+/// Requires, or no longer requires, a new password at the next sign-in.
+///
+/// # Errors
+/// When it is so already.
+pub async fn require_password_reset(app: &App, cx: &Cx, may: May<CredentialsReset>, user: UserId, required: bool) -> Result<()> {
+    change(app, cx, may.realm(), user, move |tx, cx, user| {
+        if user.kind == UserKind::Machine {
+            return Err(Error::conflict("machine", "A machine has API keys, no password."));
+        }
+        if user.requires_password_reset == required {
+            return Err(Error::conflict("unchanged", if required { "A reset is required already." } else { "No reset is required." }));
+        }
+        set_requires_reset(tx, cx, user, required)?;
+        Ok(if required { EventType::UserPasswordResetRequested } else { EventType::UserPasswordResetCancelled })
+    })
+    .await
+}
+
+async fn change<F>(app: &App, cx: &Cx, realm: denizen_model::RealmId, user: UserId, edit: F) -> Result<()>
+where
+    F: Fn(&mut WriteTx<'_>, &Cx, &User) -> Result<EventType> + Send + 'static,
+{
+    let (app2, cx2) = (app.clone(), cx.clone());
+    app.write(cx, move |mut tx| {
+        let user = get_in(&mut tx, realm, user)?;
+        admins::check_power_over(&mut tx, &cx2, &user)?;
+        let kind = edit(&mut tx, &cx2, &user)?;
+        let event: NewEvent = cx2.user_event(&app2, kind, &user);
+        Ok(tx.commit(Events::from(event), ())?)
+    })
+    .await
+}
+
+/// Replaces the hash of a password that was just verified by one with present parameters.
+pub(crate) async fn upgrade_hash(app: &App, before: StoredPassword, password: Secret) -> Result<()> {
+    let phc = app.hasher().hash(password, app.hasher().params()).await?;
+    app.db()
+        .write(move |mut tx| {
+            store::authenticators::upgrade_password(&mut tx, &before, &phc)?;
+            Ok(tx.unaudited("the same password under stronger parameters", ())?)
+        })
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn temporary_passwords_are_four_groups_of_four() {
+        let text = temporary_password(&Rng::seeded(1));
+        let groups: Vec<&str> = text.expose().split('-').collect();
+        assert_eq!(groups.len(), 4);
+        assert!(groups.iter().all(|group| group.len() == 4), "{groups:?}");
+    }
+}
