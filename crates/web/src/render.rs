@@ -1,0 +1,279 @@
+//! Templates: embedded in the binary, read from disk in debug builds, strict about what they are given.
+
+use std::{fmt, sync::Arc};
+
+use axum::response::{Html, IntoResponse, Response};
+use denizen_model::Timestamp;
+use http::StatusCode;
+use minijinja::{AutoEscape, Environment, ErrorKind, TemplateSource, UndefinedBehavior, Value, value::Kwargs};
+use rust_embed::RustEmbed;
+use serde::Serialize;
+
+use crate::{assets, locale::Locale};
+
+#[derive(RustEmbed)]
+#[folder = "templates/"]
+#[include = "*.html"]
+struct Files;
+
+/// A page could not be made: a defect, never the reader's fault.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct RenderError(String);
+
+impl From<minijinja::Error> for RenderError {
+    fn from(error: minijinja::Error) -> Self {
+        // The alternate form carries the template's name and line.
+        Self(format!("{error:#}"))
+    }
+}
+
+impl From<RenderError> for denizen_ops::Error {
+    fn from(error: RenderError) -> Self {
+        Self::internal(error.0)
+    }
+}
+
+/// Every page Denizen shows. Cheap to clone.
+#[derive(Clone)]
+pub struct Templates {
+    environment: Arc<Environment<'static>>,
+    locale: Arc<Locale>,
+}
+
+impl Templates {
+    /// Makes the environment all pages are rendered in.
+    ///
+    /// # Errors
+    /// When the texts that are embedded in the binary cannot be read.
+    pub fn load() -> Result<Self, RenderError> {
+        let locale = Arc::new(Locale::english().map_err(RenderError)?);
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|_| AutoEscape::Html);
+        environment.set_loader(|name| {
+            let Some(file) = Files::get(name) else { return Ok(None) };
+            let text = String::from_utf8(file.data.into_owned())
+                .map_err(|_| minijinja::Error::new(ErrorKind::InvalidOperation, "a template is not UTF-8"))?;
+            // In debug builds files come from disk and may have changed since they were compiled.
+            Ok(Some(TemplateSource::new(text).with_uptodate_check(|| !cfg!(debug_assertions))))
+        });
+        environment.add_function("asset", |name: &str| {
+            assets::href(name).ok_or_else(|| minijinja::Error::new(ErrorKind::InvalidOperation, format!("no asset {name}")))
+        });
+        let texts = Arc::clone(&locale);
+        environment.add_function("t", move |id: &str, values: Kwargs| translate(&texts, id, &values));
+        Ok(Self { environment: Arc::new(environment), locale })
+    }
+
+    /// Renders a template, named by its path under `templates/`.
+    ///
+    /// # Errors
+    /// When there is no such template, or it asks for something the context does not have.
+    pub fn render(&self, name: &str, context: &impl Serialize) -> Result<String, RenderError> {
+        Ok(self.environment.get_template(name)?.render(Value::from_serialize(context))?)
+    }
+
+    /// Renders a template as an HTML answer.
+    ///
+    /// # Errors
+    /// As [`render`](Self::render).
+    pub fn page(&self, status: StatusCode, name: &str, context: &impl Serialize) -> Result<Response, RenderError> {
+        Ok((status, Html(self.render(name, context)?)).into_response())
+    }
+
+    /// A text of the sign-in, set-up, account and error pages, its `{placeholders}` filled in. An unknown id is
+    /// shown as it is.
+    #[must_use]
+    pub fn text(&self, id: &str, values: &[(&str, &str)]) -> String {
+        let value = |name: &str| values.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        self.locale.text(id, value).unwrap_or_else(|_| id.to_owned())
+    }
+}
+
+impl fmt::Debug for Templates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Templates")
+    }
+}
+
+fn translate(locale: &Locale, id: &str, values: &Kwargs) -> Result<String, minijinja::Error> {
+    let value = |name: &str| values.get::<Value>(name).ok().map(|value| value.to_string());
+    locale.text(id, value).map_err(|problem| minijinja::Error::new(ErrorKind::InvalidOperation, problem))
+}
+
+/// A time as pages show it; the script in the page rewrites it in the reader's zone and language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TimeView {
+    /// RFC 3339, for the machine.
+    pub iso: String,
+    /// How long ago or ahead, in words.
+    pub relative: String,
+    /// To the second, in UTC.
+    pub exact: String,
+}
+
+impl TimeView {
+    /// The view of a time, seen from `now`.
+    #[must_use]
+    pub fn new(at: Timestamp, now: Timestamp) -> Self {
+        let seconds = Timestamp::from_secs(at.as_secs());
+        let exact = at.to_jiff().strftime("%b %-d, %Y, %H:%M:%S UTC").to_string();
+        Self { iso: seconds.to_string(), relative: relative(at, now), exact }
+    }
+
+    /// The view of a time that may not have come.
+    #[must_use]
+    pub fn opt(at: Option<Timestamp>, now: Timestamp) -> Option<Self> {
+        at.map(|at| Self::new(at, now))
+    }
+}
+
+/// `3 minutes ago`, `yesterday`, `in 12 hours`.
+fn relative(at: Timestamp, now: Timestamp) -> String {
+    const UNITS: [(u64, &str, &str, &str); 6] = [
+        (31_536_000, "year", "last year", "next year"),
+        (2_592_000, "month", "last month", "next month"),
+        (604_800, "week", "last week", "next week"),
+        (86_400, "day", "yesterday", "tomorrow"),
+        (3_600, "hour", "1 hour ago", "in 1 hour"),
+        (60, "minute", "1 minute ago", "in 1 minute"),
+    ];
+    let past = at <= now;
+    let seconds = if past { now.since(at) } else { at.since(now) }.as_secs();
+    let Some((size, unit, before, after)) = UNITS.into_iter().find(|(size, ..)| seconds >= *size) else {
+        return if past { "just now" } else { "in a moment" }.to_owned();
+    };
+    match (seconds / size, past) {
+        (1, true) => before.to_owned(),
+        (1, false) => after.to_owned(),
+        (count, true) => format!("{count} {unit}s ago"),
+        (count, false) => format!("in {count} {unit}s"),
+    }
+}
+
+/// What every card page (sign-in, account, set-up, errors) shows around its content.
+#[derive(Debug, Clone, Serialize)]
+pub struct Card {
+    /// The page's title.
+    pub title: String,
+    /// Whose card it is.
+    pub realm: CardRealm,
+    /// Denizen's version.
+    pub version: &'static str,
+}
+
+/// The realm a card stands for.
+#[derive(Debug, Clone, Serialize)]
+pub struct CardRealm {
+    /// Its name in URLs.
+    pub slug: String,
+    /// Its name for people.
+    pub name: String,
+    /// Its color: one of cobalt, violet, pink, red, orange, green, teal, graphite.
+    pub accent: &'static str,
+}
+
+impl Card {
+    /// The card of a realm.
+    #[must_use]
+    pub fn of(realm: &denizen_model::realms::Realm, title: impl Into<String>) -> Self {
+        let realm = CardRealm { slug: realm.slug.clone(), name: realm.display_name.clone(), accent: "cobalt" };
+        Self { title: title.into(), realm, version: VERSION }
+    }
+
+    /// The card of Denizen itself, for pages that stand for no realm.
+    #[must_use]
+    pub fn plain(title: impl Into<String>) -> Self {
+        let realm = CardRealm { slug: String::new(), name: "Denizen".to_owned(), accent: "graphite" };
+        Self { title: title.into(), realm, version: VERSION }
+    }
+}
+
+/// The content of `card/error.html`.
+#[derive(Debug, Clone, Serialize)]
+pub struct CardError {
+    /// The card around it.
+    pub card: Card,
+    /// What happened.
+    pub heading: String,
+    /// Why, in a sentence.
+    pub sentence: String,
+    /// What to do next.
+    pub next: String,
+    /// Where the button leads, if there is one.
+    pub action_href: Option<String>,
+    /// What the button says.
+    pub action_label: Option<String>,
+    /// The request, when somebody may want to look it up.
+    pub request_id: Option<String>,
+}
+
+impl CardError {
+    /// The error page whose texts stand under `error.<id>` in the locale.
+    #[must_use]
+    pub fn new(templates: &Templates, realm: Option<&denizen_model::realms::Realm>, id: &str) -> Self {
+        let text = |part: &str| templates.text(&format!("error.{id}.{part}"), &[]);
+        let heading = text("title");
+        let card = realm.map_or_else(|| Card::plain(heading.as_str()), |realm| Card::of(realm, heading.as_str()));
+        Self {
+            card,
+            heading,
+            sentence: text("sentence"),
+            next: text("next"),
+            action_href: None,
+            action_label: None,
+            request_id: None,
+        }
+    }
+
+    /// With a button.
+    #[must_use]
+    pub fn action(mut self, href: impl Into<String>, label: impl Into<String>) -> Self {
+        (self.action_href, self.action_label) = (Some(href.into()), Some(label.into()));
+        self
+    }
+
+    /// The page.
+    ///
+    /// # Errors
+    /// As [`Templates::render`].
+    pub fn page(&self, templates: &Templates, status: StatusCode) -> Result<Response, RenderError> {
+        templates.page(status, "card/error.html", self)
+    }
+}
+
+/// Denizen's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_words() {
+        let now = Timestamp::from_secs(1_763_700_000);
+        let ago = |seconds| relative(now.minus(Duration::from_secs(seconds)), now);
+        assert_eq!(ago(5), "just now");
+        assert_eq!(ago(60), "1 minute ago");
+        assert_eq!(ago(7_300), "2 hours ago");
+        assert_eq!(ago(90_000), "yesterday");
+        assert_eq!(ago(3 * 604_800), "3 weeks ago");
+        assert_eq!(relative(now.plus(Duration::from_secs(43_200)), now), "in 12 hours");
+        let view = TimeView::new(now, now);
+        assert_eq!((view.iso.as_str(), view.exact.as_str()), ("2025-11-21T04:40:00Z", "Nov 21, 2025, 04:40:00 UTC"));
+    }
+
+    #[test]
+    fn markup_in_a_text_is_shown_not_run() {
+        let templates = Templates::load().unwrap();
+        let page = templates.text("sign_in.identifier.to", &[("client", "<b>")]);
+        assert_eq!(page, "to continue to <b>");
+        let error = CardError::new(&templates, None, "not_found");
+        let error = CardError { sentence: "<script>".to_owned(), ..error };
+        let html = templates.render("card/error.html", &error).unwrap();
+        assert!(html.contains("&lt;script&gt;") && !html.contains("<script>"));
+    }
+}
