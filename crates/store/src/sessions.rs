@@ -100,9 +100,8 @@ pub fn find_by_secret(tx: &mut ReadTx<'_>, realm: RealmId, secret_hash: &str) ->
 /// # Errors
 /// When the database fails.
 pub fn list(tx: &mut ReadTx<'_>, realm: RealmId, user: UserId, limit: u32) -> Result<Vec<Session>> {
-    let rows = tx.list(&LIST, params![realm, user, limit], |row| {
-        Ok((read_session(row)?, row.opt_text("client_id")?))
-    })?;
+    let rows =
+        tx.list(&LIST, params![realm, user, limit], |row| Ok((read_session(row)?, row.opt_text("client_id")?)))?;
     let mut sessions: Vec<Session> = Vec::new();
     for (session, client) in rows {
         match sessions.last_mut() {
@@ -133,7 +132,13 @@ pub fn note_seen(tx: &mut WriteTx<'_>, id: SessionId, now: Timestamp, idle_expir
 ///
 /// # Errors
 /// When the database fails.
-pub fn reauthenticate(tx: &mut WriteTx<'_>, id: SessionId, secret_hash: &str, now: Timestamp, idle_expires_at: Timestamp) -> Result<bool> {
+pub fn reauthenticate(
+    tx: &mut WriteTx<'_>,
+    id: SessionId,
+    secret_hash: &str,
+    now: Timestamp,
+    idle_expires_at: Timestamp,
+) -> Result<bool> {
     Ok(tx.execute(&REAUTHENTICATED, params![id, now, secret_hash, idle_expires_at])? == 1)
 }
 
