@@ -186,3 +186,12 @@ pub async fn open_console(
         .await?;
     Ok(token.into_secret())
 }
+
+/// The clients that use a session, by name, with the time each joined it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn applications(app: &App, realm: &RealmState, signed_in: &SignedIn) -> Result<Vec<(String, Timestamp)>> {
+    let (realm, session) = (realm.realm.id, signed_in.session.id);
+    app.db().read(move |tx| Ok(store::sessions::list_clients(tx, realm, session)?)).await
+}

@@ -57,7 +57,7 @@ pub struct Request {
 /// What is to be done with an authorization request.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It cannot be trusted: an error page, no redirect. The text is a sentence's id in the locale.
+    /// It cannot be trusted: an error page, no redirect. The text names it in the locale.
     Page(&'static str),
     /// The browser goes to this address: the client's, with a code or an error.
     Redirect(String),
@@ -104,14 +104,14 @@ pub async fn authorize(
     signed_in: Option<SignedIn>,
 ) -> Result<Outcome> {
     if !realm.realm.enabled {
-        return Ok(Outcome::Page("error.realm_disabled"));
+        return Ok(Outcome::Page("realm_disabled"));
     }
     let Some(client) = realm.client(app, parameters.client_id.as_deref().unwrap_or("")).await? else {
-        return Ok(Outcome::Page("error.unknown_client"));
+        return Ok(Outcome::Page("unknown_client"));
     };
     // RFC 9700, section 4.1.3: exact comparison. With a wrong address nothing may be sent there.
     let Some(redirect_uri) = parameters.redirect_uri.clone().filter(|uri| client.redirect_uris.contains(uri)) else {
-        return Ok(Outcome::Page("error.unknown_redirect_uri"));
+        return Ok(Outcome::Page("redirect"));
     };
     let state = parameters.state.clone();
     let refuse = |error: &str, description: &str| {

@@ -31,7 +31,7 @@ pub enum Outcome {
     Confirm,
     /// The session has ended; go there, or show the signed-out page.
     SignedOut(Option<String>),
-    /// The request is not acceptable: an error page. The text is a sentence's id in the locale.
+    /// The request is not acceptable: an error page. The text names it in the locale.
     Page(&'static str),
 }
 
@@ -51,12 +51,12 @@ pub async fn end_session(
         // An expired token is a good hint; one that this realm did not sign is none.
         Some(token) => match realm.keys.verifier().verify::<IdClaims>(typ::JWT, token) {
             Ok(claims) if claims.iss == realm.issuer => Some(claims),
-            _ => return Ok(Outcome::Page("error.bad_logout_request")),
+            _ => return Ok(Outcome::Page("request_invalid")),
         },
     };
     let client_id = parameters.client_id.clone().or_else(|| hint.as_ref().map(|hint| hint.aud.clone()));
     if hint.as_ref().is_some_and(|hint| client_id.as_deref() != Some(&hint.aud)) {
-        return Ok(Outcome::Page("error.bad_logout_request"));
+        return Ok(Outcome::Page("request_invalid"));
     }
     let target = match &parameters.post_logout_redirect_uri {
         None => None,
@@ -66,7 +66,7 @@ pub async fn end_session(
                 None => None,
             };
             if !client.is_some_and(|client| client.post_logout_redirect_uris.contains(uri)) {
-                return Ok(Outcome::Page("error.bad_logout_request"));
+                return Ok(Outcome::Page("request_invalid"));
             }
             let state: Vec<(&str, &str)> =
                 parameters.state.as_deref().map(|state| ("state", state)).into_iter().collect();
