@@ -2,9 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use axum::response::{Html, IntoResponse, Response};
 use denizen_model::Timestamp;
-use http::StatusCode;
 use minijinja::{AutoEscape, Environment, ErrorKind, TemplateSource, UndefinedBehavior, Value, value::Kwargs};
 use rust_embed::RustEmbed;
 use serde::Serialize;
@@ -74,20 +72,17 @@ impl Templates {
         Ok(self.environment.get_template(name)?.render(Value::from_serialize(context))?)
     }
 
-    /// Renders a template as an HTML answer.
-    ///
-    /// # Errors
-    /// As [`render`](Self::render).
-    pub fn page(&self, status: StatusCode, name: &str, context: &impl Serialize) -> Result<Response, RenderError> {
-        Ok((status, Html(self.render(name, context)?)).into_response())
+    /// A text without placeholders of the sign-in, set-up, account and error pages. An unknown id is shown as it
+    /// is.
+    #[must_use]
+    pub fn text(&self, id: &str) -> String {
+        self.locale.text(id, |_| None).unwrap_or_else(|_| id.to_owned())
     }
 
-    /// A text of the sign-in, set-up, account and error pages, its `{placeholders}` filled in. An unknown id is
-    /// shown as it is.
+    /// The text of this id; when there is none of it, the message is a text itself.
     #[must_use]
-    pub fn text(&self, id: &str, values: &[(&str, &str)]) -> String {
-        let value = |name: &str| values.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        self.locale.text(id, value).unwrap_or_else(|_| id.to_owned())
+    pub fn text_or(&self, message: &str) -> String {
+        self.text(message)
     }
 }
 
@@ -152,14 +147,20 @@ fn relative(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// What every card page (sign-in, account, set-up, errors) shows around its content.
-#[derive(Debug, Clone, Serialize)]
-pub struct Card {
-    /// The page's title.
-    pub title: String,
-    /// Whose card it is.
-    pub realm: CardRealm,
-    /// Denizen's version.
+/// Up to two letters that stand for a name.
+pub(crate) fn initials(name: &str) -> String {
+    let letter = |word: &str| word.chars().find(|c| c.is_alphanumeric());
+    let mut letters = name.split_whitespace().filter_map(letter);
+    let (first, last) = (letters.next(), letters.next_back());
+    [first, last].into_iter().flatten().flat_map(char::to_uppercase).collect()
+}
+
+/// The color of an avatar, 0 to 7, from the id it stands for; it stays the same.
+pub(crate) fn hue(id: &str) -> u8 {
+    id.bytes().next_back().map_or(0, |byte| byte % 8)
+}
+
+/// Denizen's version.
     pub version: &'static str,
 }
 
@@ -267,13 +268,10 @@ mod tests {
     }
 
     #[test]
-    fn markup_in_a_text_is_shown_not_run() {
-        let templates = Templates::load().unwrap();
-        let page = templates.text("sign_in.identifier.to", &[("client", "<b>")]);
-        assert_eq!(page, "to continue to <b>");
-        let error = CardError::new(&templates, None, "not_found");
-        let error = CardError { sentence: "<script>".to_owned(), ..error };
-        let html = templates.render("card/error.html", &error).unwrap();
-        assert!(html.contains("&lt;script&gt;") && !html.contains("<script>"));
+    fn names_have_initials_in_any_script() {
+        assert_eq!(initials("Amara Okafor"), "AO");
+        assert_eq!(initials("José Álvarez Núñez"), "JN");
+        assert_eq!(initials("李小龍"), "李");
+        assert_eq!(initials("(-)"), "");
     }
 }

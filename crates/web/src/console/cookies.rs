@@ -13,6 +13,8 @@ pub(super) const PENDING: &str = "denizen_console_login_";
 pub(super) const FLASH: &str = "denizen_flash";
 /// The cookie that remembers the realm last used.
 pub(super) const REALM: &str = "denizen_realm";
+/// For how long that is remembered.
+pub(super) const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 fn is_https(app: &App) -> bool {
     app.public_url().starts_with("https://")

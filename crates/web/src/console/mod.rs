@@ -8,6 +8,8 @@
 mod audit;
 mod clients;
 mod cookies;
+mod errors;
+mod flash;
 mod forms;
 mod frame;
 mod palette;

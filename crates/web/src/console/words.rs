@@ -1,7 +1,6 @@
 //! How the console puts things into words: counts, names, labels.
 
 use denizen_model::{
-    UserId,
     permissions::AdminRole,
     users::{User, UserKind, VerificationState},
 };
@@ -43,19 +42,6 @@ pub(super) fn user_labels(user: &User, full: bool) -> Vec<Label> {
         labels.push(Label::new("Machine", "info"));
     }
     labels
-}
-
-/// Up to two letters that stand for a name.
-pub(super) fn initials(name: &str) -> String {
-    let letter = |word: &str| word.chars().find(|c| c.is_alphanumeric());
-    let mut letters = name.split_whitespace().filter_map(letter);
-    let (first, last) = (letters.next(), letters.next_back());
-    [first, last].into_iter().flatten().flat_map(char::to_uppercase).collect()
-}
-
-/// The color of a user's avatar, 0 to 7; it stays the same.
-pub(super) fn hue(id: UserId) -> u8 {
-    id.uuid().as_bytes().iter().next_back().map_or(0, |byte| byte % 8)
 }
 
 /// A number with its thousands marked.
@@ -136,14 +122,6 @@ fn encode_into(text: &str, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_have_initials_in_any_script() {
-        assert_eq!(initials("Amara Okafor"), "AO");
-        assert_eq!(initials("José Álvarez Núñez"), "JN");
-        assert_eq!(initials("李小龍"), "李");
-        assert_eq!(initials("(-)"), "");
-    }
 
     #[test]
     fn counts_read_as_people_write_them() {
