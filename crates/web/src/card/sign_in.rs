@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     Form, Router,
     extract::{Path, Query, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::Response,
     routing::{get, post},
 };
@@ -194,10 +194,11 @@ async fn password(
     State(web): State<Web>,
     Anonymous(cx): Anonymous,
     Path(slug): Path<String>,
+    headers: HeaderMap,
     Form(form): Form<PasswordForm>,
 ) -> Response {
     let (realm, flow) = match open(&web, &cx, &slug, &form.flow).await {
-        Ok(opened) => opened,
+        Ok((realm, flow)) => (realm, flow.in_browser_with(cookie::read(&web, &headers).as_deref())),
         Err(page) => return page,
     };
     // A bound on what is hashed; no password that can be set is longer.
@@ -225,10 +226,11 @@ async fn update_password(
     State(web): State<Web>,
     Anonymous(cx): Anonymous,
     Path(slug): Path<String>,
+    headers: HeaderMap,
     Form(form): Form<UpdatePasswordForm>,
 ) -> Response {
     let (realm, flow) = match open(&web, &cx, &slug, &form.flow).await {
-        Ok(opened) => opened,
+        Ok((realm, flow)) => (realm, flow.in_browser_with(cookie::read(&web, &headers).as_deref())),
         Err(page) => return page,
     };
     let new = form.password.expose().to_owned();
