@@ -82,7 +82,8 @@ impl Client {
         if !self.client_id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b)) {
             errors.add("client_id", "Must consist of letters, digits and - . _ ~ only.");
         }
-        let lists = [("redirect_uris", &self.redirect_uris), ("post_logout_redirect_uris", &self.post_logout_redirect_uris)];
+        let lists =
+            [("redirect_uris", &self.redirect_uris), ("post_logout_redirect_uris", &self.post_logout_redirect_uris)];
         for (field, uris) in lists {
             if uris.len() > 100 {
                 errors.add(field, "Must be at most 100.");
@@ -150,7 +151,11 @@ pub fn check_redirect_uri(uri: &str) -> Result<(), &'static str> {
             }
             Ok(())
         }
-        private if private.contains('.') && private.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)) => Ok(()),
+        private
+            if private.contains('.') && private.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)) =>
+        {
+            Ok(())
+        }
         _ => Err("must use https, http to this machine itself, or a private scheme such as com.example.app"),
     }
 }
@@ -172,10 +177,27 @@ mod tests {
 
     #[test]
     fn redirect_uris_that_lead_somewhere_safe_pass() {
-        for good in ["https://app.example.com/callback", "http://127.0.0.1:8080/cb", "http://[::1]/cb", "http://localhost/cb", "com.example.app:/cb"] {
+        for good in [
+            "https://app.example.com/callback",
+            "http://127.0.0.1:8080/cb",
+            "http://[::1]/cb",
+            "http://localhost/cb",
+            "com.example.app:/cb",
+        ] {
             assert_eq!(check_redirect_uri(good), Ok(()), "{good}");
         }
-        for bad in ["javascript:alert(1)", "data:text/html,x", "http://example.com/cb", "/cb", "https://a@b.example/cb", "https://a.example/cb#x", "https://a.example/\r\nx", "https://*.example/cb", "//evil.example", "https:///cb"] {
+        for bad in [
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "http://example.com/cb",
+            "/cb",
+            "https://a@b.example/cb",
+            "https://a.example/cb#x",
+            "https://a.example/\r\nx",
+            "https://*.example/cb",
+            "//evil.example",
+            "https:///cb",
+        ] {
             assert!(check_redirect_uri(bad).is_err(), "{bad}");
         }
     }

@@ -4,11 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::{
-    EventId, RealmId, SessionId, Timestamp, UserId,
-    pages::Cursor,
-    users::text_enum,
-};
+use crate::{EventId, RealmId, SessionId, Timestamp, UserId, pages::Cursor, users::text_enum};
 
 /// A realm's events stand in this many chains. An event belongs to the chain of its subject, so that what
 /// happened to one user is in one order, while unrelated changes need not wait for each other.

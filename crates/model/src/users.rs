@@ -256,7 +256,9 @@ pub fn check_user(user: &User, errors: &mut FieldErrors) {
     errors.line("reference", user.reference.as_deref().unwrap_or(""), 255);
     if let Some(locale) = &user.locale {
         let ok = locale.len() <= 35
-            && locale.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
+            && locale
+                .split('-')
+                .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
         if !ok {
             errors.add("locale", "Must be a language tag, such as en or pt-BR.");
         }

@@ -4,7 +4,10 @@
 use denizen_model::{
     RealmId, SessionId, Timestamp, UserId,
     events::EventType,
-    permissions::{AdminRole, PermissionSet, markers::{AdminsManage, UsersRead}},
+    permissions::{
+        AdminRole, PermissionSet,
+        markers::{AdminsManage, UsersRead},
+    },
     users::{AdminGrant, User},
 };
 use denizen_store::{self as store, Events, ReadTx};
@@ -31,7 +34,14 @@ pub async fn list(app: &App, _cx: &Cx, may: May<UsersRead>, user: UserId) -> Res
 /// # Errors
 /// When the actor holds less than the role, the user is no person of `main` for `everywhere`, or it would take
 /// the last owner's role away.
-pub async fn grant(app: &App, cx: &Cx, may: May<AdminsManage>, user: UserId, role: AdminRole, everywhere: bool) -> Result<()> {
+pub async fn grant(
+    app: &App,
+    cx: &Cx,
+    may: May<AdminsManage>,
+    user: UserId,
+    role: AdminRole,
+    everywhere: bool,
+) -> Result<()> {
     let realm = may.realm();
     let main = app.main_realm().await?.realm.id;
     if everywhere && realm != main {
@@ -49,7 +59,10 @@ pub async fn grant(app: &App, cx: &Cx, may: May<AdminsManage>, user: UserId, rol
         }
         store::admins::put(&mut tx, realm, user, AdminGrant { role, realm_id: scope }, cx2.now)?;
         note_highest(&mut tx, &target, cx2.now)?;
-        let event = cx2.user_event(&app2, EventType::AdminGranted, &target).detail("role", role.as_str()).detail("everywhere", everywhere);
+        let event = cx2
+            .user_event(&app2, EventType::AdminGranted, &target)
+            .detail("role", role.as_str())
+            .detail("everywhere", everywhere);
         Ok(tx.commit(Events::from(event), ())?)
     })
     .await
@@ -93,7 +106,11 @@ fn check_holds(cx: &Cx, scope: Option<RealmId>, realm: RealmId, wanted: Permissi
     let held = match scope {
         Some(_) => admin.permissions(realm),
         // What holds everywhere can be granted only by what holds everywhere.
-        None => admin.grants.iter().filter(|grant| grant.realm_id.is_none()).fold(PermissionSet::NONE, |all, grant| all.union(grant.role.permissions())),
+        None => admin
+            .grants
+            .iter()
+            .filter(|grant| grant.realm_id.is_none())
+            .fold(PermissionSet::NONE, |all, grant| all.union(grant.role.permissions())),
     };
     if held.covers(wanted) { Ok(()) } else { Err(Error::refused("You cannot grant more than you hold.")) }
 }
@@ -113,8 +130,14 @@ pub(crate) fn check_power_over(tx: &mut ReadTx<'_>, cx: &Cx, user: &User) -> Res
 
 /// Refuses to lose the last enabled owner of a realm. The caller holds the realm's lock.
 pub(crate) fn check_not_last_owner(tx: &mut ReadTx<'_>, user: &User) -> Result<()> {
-    if user.admin_role == Some(AdminRole::Owner) && user.enabled && store::admins::count_other_owners(tx, user.realm_id, user.id)? == 0 {
-        return Err(Error::conflict("last-owner", "This is the last owner of the realm. Make somebody else owner first."));
+    if user.admin_role == Some(AdminRole::Owner)
+        && user.enabled
+        && store::admins::count_other_owners(tx, user.realm_id, user.id)? == 0
+    {
+        return Err(Error::conflict(
+            "last-owner",
+            "This is the last owner of the realm. Make somebody else owner first.",
+        ));
     }
     Ok(())
 }

@@ -6,7 +6,10 @@ use denizen_model::{
     ApiKeyId, Timestamp, UserId,
     authenticators::ApiKey,
     events::EventType,
-    permissions::{AdminRole, markers::{CredentialsSet, UsersRead}},
+    permissions::{
+        AdminRole,
+        markers::{CredentialsSet, UsersRead},
+    },
     users::{NewMachine, UserKind},
     validation::FieldErrors,
 };
@@ -23,7 +26,13 @@ use crate::{
 const USED_EVERY: Duration = Duration::from_secs(60);
 
 /// A new key: its record, its text for its holder, its hash for the database.
-pub(crate) fn make(app: &App, now: Timestamp, user: UserId, name: &str, expires_at: Option<Timestamp>) -> (ApiKey, Secret, String) {
+pub(crate) fn make(
+    app: &App,
+    now: Timestamp,
+    user: UserId,
+    name: &str,
+    expires_at: Option<Timestamp>,
+) -> (ApiKey, Secret, String) {
     let token = Token::generate(app.rng(), Prefix::ApiKey);
     let hint: String = token.expose().chars().take(9).collect();
     let key = ApiKey {
@@ -80,7 +89,10 @@ pub async fn create(
             return Err(Error::conflict("human", "API keys are for machines. Create a machine for this purpose."));
         }
         store::api_keys::insert(&mut tx, realm, &record, &hash)?;
-        let event = cx2.user_event(&app2, EventType::ApiKeyCreated, &user).detail("name", record.name.as_str()).detail("hint", record.hint.as_str());
+        let event = cx2
+            .user_event(&app2, EventType::ApiKeyCreated, &user)
+            .detail("name", record.name.as_str())
+            .detail("hint", record.hint.as_str());
         Ok(tx.commit(Events::from(event), ())?)
     })
     .await?;
@@ -99,7 +111,8 @@ pub async fn delete(app: &App, cx: &Cx, may: May<CredentialsSet>, user: UserId, 
         let keys = store::api_keys::list(&mut tx, realm, user.id)?;
         let key = keys.into_iter().find(|key| key.id == id).ok_or_else(|| Error::not_found("API key"))?;
         store::api_keys::delete(&mut tx, realm, user.id, id)?;
-        let event = cx2.user_event(&app2, EventType::ApiKeyDeleted, &user).detail("name", key.name).detail("hint", key.hint);
+        let event =
+            cx2.user_event(&app2, EventType::ApiKeyDeleted, &user).detail("name", key.name).detail("hint", key.hint);
         Ok(tx.commit(Events::from(event), ())?)
     })
     .await
@@ -121,7 +134,9 @@ pub async fn find_administrator(app: &App, key: &str, now: Timestamp) -> Result<
             if key.expires_at.is_some_and(|at| at <= now) {
                 return Ok(None);
             }
-            let Some(user) = store::users::find_anywhere(tx, key.user_id)?.filter(|user| user.enabled) else { return Ok(None) };
+            let Some(user) = store::users::find_anywhere(tx, key.user_id)?.filter(|user| user.enabled) else {
+                return Ok(None);
+            };
             let live = store::realms::find(tx, user.realm_id)?.is_some_and(|realm| realm.enabled);
             if live { Ok(Some((admins::administrator_in(tx, &user, None, None)?, key))) } else { Ok(None) }
         })

@@ -1,6 +1,6 @@
 //! The application: what every operation works with.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use denizen_model::{Timestamp, realms::MAIN_REALM};
 use denizen_store::{self as store, Db, Location};
@@ -59,7 +59,9 @@ impl App {
         let fill = config.rng.clone();
         let location = config.location.clone();
         // Migrations may take a while and block.
-        let opening = tokio::task::spawn_blocking(move || Db::open(&location, now, Arc::new(move |out: &mut [u8]| fill.fill(out))));
+        let opening = tokio::task::spawn_blocking(move || {
+            Db::open(&location, now, Arc::new(move |out: &mut [u8]| fill.fill(out)))
+        });
         let db = opening.await.map_err(|error| Error::internal(error.to_string()))??;
         let sealer = Sealer::new(config.rng.clone(), &config.master_key, &[]);
         let audit = secret(&db, &sealer, &config.rng, "audit-chain", now).await?;
@@ -193,16 +195,11 @@ async fn secret(db: &Db, sealer: &Sealer, rng: &Rng, name: &'static str, now: Ti
     };
     let opened = sealer.open(name, &sealed).map_err(|_| {
         let mut error = Error::internal("the master key is not the one this database was made with");
-        error.message = "The master key is not the one this database was made with. Use the master key of the first start \
+        error.message =
+            "The master key is not the one this database was made with. Use the master key of the first start \
              (master.key in its data folder, or DENIZEN_MASTER_KEY)."
-            .to_owned();
+                .to_owned();
         error
     })?;
     opened.as_slice().try_into().map_err(|_| Error::internal("a stored secret has the wrong length"))
-}
-
-/// Where the embedded database lies in a data folder.
-#[must_use]
-pub fn database_file(data: &std::path::Path) -> PathBuf {
-    data.join("denizen.db")
 }

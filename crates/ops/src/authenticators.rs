@@ -72,7 +72,9 @@ pub async fn set_password(
     let own: Vec<&str> = [Some(target.username.as_str()), target.email.as_deref()].into_iter().flatten().collect();
     check_password("password", &password, &realm.settings, &own, &mut errors);
     errors.into_result()?;
-    put(app, cx, &target, NewPassword::Set(password), require_change, end_sessions, EventType::UserPasswordChanged).await.map(drop)
+    put(app, cx, &target, NewPassword::Set(password), require_change, end_sessions, EventType::UserPasswordChanged)
+        .await
+        .map(drop)
 }
 
 /// Makes a temporary password, shown this once; the user replaces it at the next sign-in.
@@ -82,7 +84,8 @@ pub async fn set_password(
 pub async fn issue_temporary_password(app: &App, cx: &Cx, may: May<CredentialsSet>, user: UserId) -> Result<Secret> {
     let realm = may.realm();
     let target = app.db().peek(move |tx| get_in(tx, realm, user)).await?;
-    let shown = put(app, cx, &target, NewPassword::Temporary, true, true, EventType::UserPasswordTemporaryIssued).await?;
+    let shown =
+        put(app, cx, &target, NewPassword::Temporary, true, true, EventType::UserPasswordTemporaryIssued).await?;
     shown.ok_or_else(|| Error::internal("a temporary password was not made"))
 }
 
@@ -107,7 +110,10 @@ async fn put(
         store::authenticators::put_password(&mut tx, realm, id, &stored, cx2.now)?;
         set_requires_reset(&mut tx, &cx2, &user, require_change)?;
         let ended = if end_sessions { store::sessions::revoke_all(&mut tx, realm, id, cx2.now)?.len() } else { 0 };
-        let event = cx2.user_event(&app2, kind, &user).detail("requires_change", require_change).detail("sessions_ended", ended);
+        let event = cx2
+            .user_event(&app2, kind, &user)
+            .detail("requires_change", require_change)
+            .detail("sessions_ended", ended);
         Ok(tx.commit(Events::from(event), ())?)
     })
     .await?;
@@ -141,13 +147,22 @@ pub async fn clear_password(app: &App, cx: &Cx, may: May<CredentialsSet>, user: 
 ///
 /// # Errors
 /// When it is so already.
-pub async fn require_password_reset(app: &App, cx: &Cx, may: May<CredentialsReset>, user: UserId, required: bool) -> Result<()> {
+pub async fn require_password_reset(
+    app: &App,
+    cx: &Cx,
+    may: May<CredentialsReset>,
+    user: UserId,
+    required: bool,
+) -> Result<()> {
     change(app, cx, may.realm(), user, move |tx, cx, user| {
         if user.kind == UserKind::Machine {
             return Err(Error::conflict("machine", "A machine has API keys, no password."));
         }
         if user.requires_password_reset == required {
-            return Err(Error::conflict("unchanged", if required { "A reset is required already." } else { "No reset is required." }));
+            return Err(Error::conflict(
+                "unchanged",
+                if required { "A reset is required already." } else { "No reset is required." },
+            ));
         }
         set_requires_reset(tx, cx, user, required)?;
         Ok(if required { EventType::UserPasswordResetRequested } else { EventType::UserPasswordResetCancelled })

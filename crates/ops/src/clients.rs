@@ -30,7 +30,13 @@ fn get_in(tx: &mut ReadTx<'_>, realm: RealmId, id: ClientRowId) -> Result<Client
 ///
 /// # Errors
 /// When the cursor is of another list.
-pub async fn list(app: &App, _cx: &Cx, may: May<ClientsRead>, after: Option<Cursor>, limit: u32) -> Result<Page<Client>> {
+pub async fn list(
+    app: &App,
+    _cx: &Cx,
+    may: May<ClientsRead>,
+    after: Option<Cursor>,
+    limit: u32,
+) -> Result<Page<Client>> {
     if after.as_ref().is_some_and(|cursor| !matches!(cursor.key, CursorKey::Text(_))) {
         return Err(Error::field("cursor", "This cursor belongs to another list."));
     }
@@ -107,13 +113,23 @@ fn new_secret(app: &App) -> (Secret, String) {
 ///
 /// # Errors
 /// When a field is not acceptable or the `client_id` is taken.
-pub async fn create(app: &App, cx: &Cx, may: May<ClientsWrite>, input: ClientInput) -> Result<(Client, Option<Secret>)> {
+pub async fn create(
+    app: &App,
+    cx: &Cx,
+    may: May<ClientsWrite>,
+    input: ClientInput,
+) -> Result<(Client, Option<Secret>)> {
     let id = ClientRowId::new(cx.now, app.id_bytes());
     let kind = input.kind.unwrap_or(ClientType::Confidential);
     let mut client = Client {
         id,
         realm_id: may.realm(),
-        client_id: input.client_id.clone().map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).unwrap_or_else(|| id.to_string()),
+        client_id: input
+            .client_id
+            .clone()
+            .map(|id| id.trim().to_owned())
+            .filter(|id| !id.is_empty())
+            .unwrap_or_else(|| id.to_string()),
         name: String::new(),
         kind,
         secret_hash: None,
@@ -135,7 +151,9 @@ pub async fn create(app: &App, cx: &Cx, may: May<ClientsWrite>, input: ClientInp
     let (app2, cx2, record) = (app.clone(), cx.clone(), client.clone());
     app.write_config(cx, move |mut tx| {
         store::clients::insert(&mut tx, &record)?;
-        let event = cx2.event(&app2, record.realm_id, EventType::ClientCreated, subject(&record)).detail("client", facts(&record));
+        let event = cx2
+            .event(&app2, record.realm_id, EventType::ClientCreated, subject(&record))
+            .detail("client", facts(&record));
         Ok(tx.commit(Events::from(event), ())?)
     })
     .await?;
@@ -169,7 +187,14 @@ fn get_own(tx: &mut ReadTx<'_>, realm: RealmId, id: ClientRowId, if_version: Opt
 ///
 /// # Errors
 /// When a field is not acceptable, or the client was changed in the meantime.
-pub async fn update(app: &App, cx: &Cx, may: May<ClientsWrite>, id: ClientRowId, input: ClientInput, if_version: Option<i64>) -> Result<Client> {
+pub async fn update(
+    app: &App,
+    cx: &Cx,
+    may: May<ClientsWrite>,
+    id: ClientRowId,
+    input: ClientInput,
+    if_version: Option<i64>,
+) -> Result<Client> {
     let (app2, cx2, realm) = (app.clone(), cx.clone(), may.realm());
     app.write_config(cx, move |mut tx| {
         let before = get_own(&mut tx, realm, id, if_version)?;
@@ -191,7 +216,10 @@ pub async fn update(app: &App, cx: &Cx, may: May<ClientsWrite>, id: ClientRowId,
             return Err(Error::changed());
         }
         (client.version, client.updated_at) = (before.version + 1, cx2.now);
-        let event = cx2.event(&app2, realm, EventType::ClientUpdated, subject(&client)).detail("before", facts(&before)).detail("after", facts(&client));
+        let event = cx2
+            .event(&app2, realm, EventType::ClientUpdated, subject(&client))
+            .detail("before", facts(&before))
+            .detail("after", facts(&client));
         Ok(tx.commit(Events::from(event), client)?)
     })
     .await
@@ -201,7 +229,12 @@ pub async fn update(app: &App, cx: &Cx, may: May<ClientsWrite>, id: ClientRowId,
 ///
 /// # Errors
 /// When the client is public.
-pub async fn regenerate_secret(app: &App, cx: &Cx, may: May<ClientsWrite>, id: ClientRowId) -> Result<(Client, Secret)> {
+pub async fn regenerate_secret(
+    app: &App,
+    cx: &Cx,
+    may: May<ClientsWrite>,
+    id: ClientRowId,
+) -> Result<(Client, Secret)> {
     let (secret, hash) = new_secret(app);
     let (app2, cx2, realm) = (app.clone(), cx.clone(), may.realm());
     let client = app

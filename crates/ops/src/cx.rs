@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::{App, Error, Result};
 
 /// How long a proof of identity counts as fresh.
-pub const FRESH_FOR: Duration = Duration::from_secs(600);
+pub(crate) const FRESH_FOR: Duration = Duration::from_secs(600);
 
 /// A signed-in administrator: a browser, an API key or an access token.
 #[derive(Debug, Clone)]

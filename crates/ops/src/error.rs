@@ -77,7 +77,10 @@ impl Error {
     /// The record was changed in the meantime.
     #[must_use]
     pub fn changed() -> Self {
-        Self::new(ErrorKind::Changed, "Somebody else has changed this in the meantime. Load it again and repeat your change.")
+        Self::new(
+            ErrorKind::Changed,
+            "Somebody else has changed this in the meantime. Load it again and repeat your change.",
+        )
     }
 
     /// Nobody is signed in.
@@ -102,7 +105,10 @@ impl Error {
     /// The actor must prove anew who they are.
     #[must_use]
     pub fn reauthentication_required() -> Self {
-        Self::new(ErrorKind::ReauthenticationRequired, "Confirm that it is you: this needs a sign-in within the last ten minutes.")
+        Self::new(
+            ErrorKind::ReauthenticationRequired,
+            "Confirm that it is you: this needs a sign-in within the last ten minutes.",
+        )
     }
 
     /// A defect, with what the log should say.
@@ -139,10 +145,12 @@ impl From<store::Error> for Error {
                 _ => Self::internal(context),
             },
             store::Error::Unavailable(_) => {
-                Self::new(ErrorKind::Unavailable, "The database is not available at the moment. Try again shortly.").with_context(context)
+                Self::new(ErrorKind::Unavailable, "The database is not available at the moment. Try again shortly.")
+                    .with_context(context)
             }
             store::Error::NotWritable(_) => {
-                Self::new(ErrorKind::NotWritable, "The disk is full or read-only. Nothing was changed.").with_context(context)
+                Self::new(ErrorKind::NotWritable, "The disk is full or read-only. Nothing was changed.")
+                    .with_context(context)
             }
             store::Error::Corrupt(_) | store::Error::Internal(_) => Self::internal(context),
         }
@@ -152,7 +160,9 @@ impl From<store::Error> for Error {
 impl From<HashError> for Error {
     fn from(error: HashError) -> Self {
         match error {
-            HashError::Busy => Self::new(ErrorKind::Unavailable, "Too many people are signing in at this moment. Try again shortly."),
+            HashError::Busy => {
+                Self::new(ErrorKind::Unavailable, "Too many people are signing in at this moment. Try again shortly.")
+            }
             other => Self::internal(other.to_string()),
         }
     }

@@ -14,7 +14,10 @@ fn page(mut events: Vec<Event>, limit: u32) -> Page<Event> {
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = events.len() > wanted;
     events.truncate(wanted);
-    let next = events.last().filter(|_| more).map(|event| Cursor { key: CursorKey::Number(event.at.as_micros()), id: event.id.to_string() });
+    let next = events
+        .last()
+        .filter(|_| more)
+        .map(|event| Cursor { key: CursorKey::Number(event.at.as_micros()), id: event.id.to_string() });
     // Counting a log costs as much as reading it; what is known is how many are shown.
     let total = Total { count: u64::try_from(events.len()).unwrap_or(0), exact: !more };
     Page { items: events, next, total }
@@ -41,7 +44,13 @@ pub async fn list(app: &App, _cx: &Cx, may: May<AuditRead>, query: EventQuery) -
 ///
 /// # Errors
 /// When there is no such user.
-pub async fn list_activity(app: &App, _cx: &Cx, may: May<AuditRead>, user: UserId, query: EventQuery) -> Result<Page<Event>> {
+pub async fn list_activity(
+    app: &App,
+    _cx: &Cx,
+    may: May<AuditRead>,
+    user: UserId,
+    query: EventQuery,
+) -> Result<Page<Event>> {
     let (realm, asked) = (may.realm(), check(&query)?);
     let events = app
         .db()

@@ -24,7 +24,10 @@ impl App {
         let expires_at = cx.now.plus(KEPT_FOR);
         db.write(move |mut tx| {
             if !store::idempotency::claim(&mut tx, &actor, &key, &request_hash, expires_at)? {
-                return Err(Error::conflict("idempotency-key-used", "A request with this Idempotency-Key is being or was carried out."));
+                return Err(Error::conflict(
+                    "idempotency-key-used",
+                    "A request with this Idempotency-Key is being or was carried out.",
+                ));
             }
             f(tx)
         })

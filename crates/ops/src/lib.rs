@@ -26,6 +26,6 @@ pub mod users;
 
 pub use app::{App, Clock, Config};
 pub use cx::{Actor, Administrator, Cx, May};
+pub use denizen_store::{Location, events::Verification};
 pub use error::{Error, ErrorKind, Result};
 pub use realms::RealmState;
-pub use denizen_store::{Location, events::Verification};

@@ -62,7 +62,8 @@ impl RealmState {
             return Ok(Some(client.clone()));
         }
         let (realm, name) = (self.realm.id, client_id.to_owned());
-        let found = app.db().peek(move |tx| Ok::<_, Error>(store::clients::find_by_client_id(tx, realm, &name)?)).await?;
+        let found =
+            app.db().peek(move |tx| Ok::<_, Error>(store::clients::find_by_client_id(tx, realm, &name)?)).await?;
         let Some(client) = found.filter(|client| client.enabled).map(Arc::new) else { return Ok(None) };
         if cached {
             let mut clients = self.clients.write().await;
@@ -145,17 +146,22 @@ pub(crate) async fn ensure_main(app: &App) -> Result<()> {
             .await;
         // Another node may have made it at the same moment.
         if let Err(error) = made {
-            app.db().read(|tx| store::realms::find_by_slug(tx, MAIN_REALM)?.ok_or_else(|| error.clone())).await?;
+            app.db().read(move |tx| store::realms::find_by_slug(tx, MAIN_REALM)?.ok_or_else(|| error.clone())).await?;
         }
     }
     renew_console_clients(app, &cx).await
 }
 
 async fn renew_console_clients(app: &App, cx: &Cx) -> Result<()> {
+    // The command line has no public address and must not change anyone's.
+    if app.public_url().is_empty() {
+        return Ok(());
+    }
     let realms = app.db().read(|tx| Ok::<_, Error>(store::realms::list(tx)?)).await?;
     for realm in realms {
         let id = realm.id;
-        let stored = app.db().read(move |tx| Ok::<_, Error>(store::clients::find_by_client_id(tx, id, CONSOLE_CLIENT)?)).await?;
+        let stored =
+            app.db().read(move |tx| Ok::<_, Error>(store::clients::find_by_client_id(tx, id, CONSOLE_CLIENT)?)).await?;
         let wanted = console_client(app, cx, id);
         let Some(mut client) = stored.filter(|client| client.redirect_uris != wanted.redirect_uris) else { continue };
         client.redirect_uris = wanted.redirect_uris;
@@ -165,7 +171,9 @@ async fn renew_console_clients(app: &App, cx: &Cx) -> Result<()> {
             // Another node with the same address may have been first; then there is nothing left to do.
             let stored = store::clients::update(&mut tx, &client, cx2.now)?;
             let subject = crate::clients::subject(&client);
-            let event = cx2.event(&app2, id, EventType::ClientUpdated, subject).detail("redirect_uris", client.redirect_uris.clone());
+            let event = cx2
+                .event(&app2, id, EventType::ClientUpdated, subject)
+                .detail("redirect_uris", client.redirect_uris.clone());
             if stored { Ok(tx.commit(Events::from(event), ())?) } else { Ok(tx.unaudited("nothing was changed", ())?) }
         })
         .await?;
@@ -222,7 +230,11 @@ pub async fn create(app: &App, cx: &Cx, may: May<RealmsManage>, slug: &str, disp
 }
 
 async fn check_main(app: &App, realm: RealmId) -> Result<()> {
-    if app.main_realm().await?.realm.id == realm { Ok(()) } else { Err(Error::refused("Only owners of the realm main manage realms.")) }
+    if app.main_realm().await?.realm.id == realm {
+        Ok(())
+    } else {
+        Err(Error::refused("Only owners of the realm main manage realms."))
+    }
 }
 
 /// What is changed about a realm: `None` leaves it.
@@ -240,7 +252,14 @@ pub struct RealmPatch {
 ///
 /// # Errors
 /// When a name is not acceptable or taken, or the realm is `main` and would be renamed or disabled.
-pub async fn update(app: &App, cx: &Cx, may: May<RealmsManage>, id: RealmId, patch: RealmPatch, if_version: Option<i64>) -> Result<Realm> {
+pub async fn update(
+    app: &App,
+    cx: &Cx,
+    may: May<RealmsManage>,
+    id: RealmId,
+    patch: RealmPatch,
+    if_version: Option<i64>,
+) -> Result<Realm> {
     check_main(app, may.realm()).await?;
     let (app2, cx2) = (app.clone(), cx.clone());
     app.write_config(cx, move |mut tx| {
@@ -267,9 +286,12 @@ pub async fn update(app: &App, cx: &Cx, may: May<RealmsManage>, id: RealmId, pat
         if !store::realms::update(&mut tx, &realm, cx2.now)? {
             return Err(Error::changed());
         }
-        let names = |realm: &Realm| json!({"slug": realm.slug, "display_name": realm.display_name, "enabled": realm.enabled});
+        let names =
+            |realm: &Realm| json!({"slug": realm.slug, "display_name": realm.display_name, "enabled": realm.enabled});
         let event = |log| {
-            cx2.event(&app2, log, EventType::RealmUpdated, realm_subject(&realm)).detail("before", names(&before)).detail("after", names(&realm))
+            cx2.event(&app2, log, EventType::RealmUpdated, realm_subject(&realm))
+                .detail("before", names(&before))
+                .detail("after", names(&realm))
         };
         let (own, main) = (event(id), (id != may.realm()).then(|| event(may.realm())));
         let changed = Realm { updated_at: cx2.now, version: before.version + 1, ..realm.clone() };

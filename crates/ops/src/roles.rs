@@ -39,7 +39,10 @@ pub async fn list(app: &App, _cx: &Cx, may: May<RolesRead>, after: Option<Cursor
             let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
             let more = items.len() > wanted;
             items.truncate(wanted);
-            let next = items.last().filter(|_| more).map(|role| Cursor { key: CursorKey::Text(fold(&role.name)), id: role.id.to_string() });
+            let next = items
+                .last()
+                .filter(|_| more)
+                .map(|role| Cursor { key: CursorKey::Text(fold(&role.name)), id: role.id.to_string() });
             Ok(Page { items, next, total: Total::exact(store::roles::count(tx, realm)?) })
         })
         .await
@@ -75,7 +78,9 @@ pub async fn create(app: &App, cx: &Cx, may: May<RolesWrite>, name: &str, descri
     let (app2, cx2) = (app.clone(), cx.clone());
     app.write(cx, move |mut tx| {
         store::roles::insert(&mut tx, &role)?;
-        let event = cx2.event(&app2, role.realm_id, EventType::RoleCreated, subject(&role)).detail("description", role.description.as_str());
+        let event = cx2
+            .event(&app2, role.realm_id, EventType::RoleCreated, subject(&role))
+            .detail("description", role.description.as_str());
         Ok(tx.commit(Events::from(event), role.clone())?)
     })
     .await
@@ -114,7 +119,10 @@ pub async fn update(
         }
         (role.version, role.updated_at) = (before.version + 1, cx2.now);
         let facts = |role: &Role| json!({"name": role.name, "description": role.description});
-        let event = cx2.event(&app2, realm, EventType::RoleUpdated, subject(&role)).detail("before", facts(&before)).detail("after", facts(&role));
+        let event = cx2
+            .event(&app2, realm, EventType::RoleUpdated, subject(&role))
+            .detail("before", facts(&before))
+            .detail("after", facts(&role));
         Ok(tx.commit(Events::from(event), role)?)
     })
     .await
@@ -129,7 +137,8 @@ pub async fn delete(app: &App, cx: &Cx, may: May<RolesWrite>, id: RoleId) -> Res
     app.write(cx, move |mut tx| {
         let role = get_role(&mut tx, realm, id)?;
         store::roles::delete(&mut tx, realm, id)?;
-        let event = cx2.event(&app2, realm, EventType::RoleDeleted, subject(&role)).detail("user_count", role.user_count);
+        let event =
+            cx2.event(&app2, realm, EventType::RoleDeleted, subject(&role)).detail("user_count", role.user_count);
         Ok(tx.commit(Events::from(event), ())?)
     })
     .await
@@ -178,7 +187,9 @@ async fn change(app: &App, cx: &Cx, may: May<RolesAssign>, user: UserId, role: R
         if !changed {
             return Ok(tx.unaudited("nothing was changed", ())?);
         }
-        let event = cx2.user_event(&app2, EventType::UserRoleChanged, &user).detail(if give { "assigned" } else { "removed" }, role.name.as_str());
+        let event = cx2
+            .user_event(&app2, EventType::UserRoleChanged, &user)
+            .detail(if give { "assigned" } else { "removed" }, role.name.as_str());
         Ok(tx.commit(Events::from(event), ())?)
     })
     .await

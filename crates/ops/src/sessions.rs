@@ -12,11 +12,7 @@ use denizen_model::{
 use denizen_store::{self as store, Events};
 
 use crate::{
-    Administrator, App, Cx, Error, May, RealmState, Result,
-    admins,
-    crypto::hash_token,
-    cx::Detail,
-    users::get_in,
+    Administrator, App, Cx, Error, May, RealmState, Result, admins, crypto::hash_token, cx::Detail, users::get_in,
 };
 
 /// How exactly the last use of a session is kept; finer would cost a write at every request.
@@ -92,7 +88,8 @@ pub async fn find_by_cookie(app: &App, realm: &RealmState, cookie: &str, now: Ti
     let found = app
         .db()
         .peek(move |tx| {
-            let Some(session) = store::sessions::find_by_secret(tx, id, &hash)?.filter(|session| session.is_live(now)) else {
+            let Some(session) = store::sessions::find_by_secret(tx, id, &hash)?.filter(|session| session.is_live(now))
+            else {
                 return Ok::<_, Error>(None);
             };
             let user = store::users::find(tx, id, session.user_id)?.filter(|user| user.enabled);
@@ -130,7 +127,10 @@ pub async fn sign_out(app: &App, cx: &Cx, signed_in: &SignedIn) -> Result<()> {
         if !store::sessions::revoke(&mut tx, user.realm_id, user.id, id, cx2.now)? {
             return Ok(tx.unaudited("the session had ended already", ())?);
         }
-        let event = cx2.user_event(&app2, EventType::UserSessionRevoked, &user).detail("session_id", id.to_string()).detail("reason", "signed out");
+        let event = cx2
+            .user_event(&app2, EventType::UserSessionRevoked, &user)
+            .detail("session_id", id.to_string())
+            .detail("reason", "signed out");
         Ok(tx.commit(Events::from(event), ())?)
     })
     .await
@@ -148,8 +148,11 @@ pub async fn find_console(app: &App, cookie: &str, now: Timestamp) -> Result<Opt
             let Some(session) = store::console_sessions::find(tx, &hash)?.filter(|session| session.is_live(now)) else {
                 return Ok::<_, Error>(None);
             };
-            let Some(realm) = store::realms::find(tx, session.realm_id)?.filter(|realm| realm.enabled) else { return Ok(None) };
-            let Some(user) = store::users::find(tx, session.realm_id, session.user_id)?.filter(|user| user.enabled) else {
+            let Some(realm) = store::realms::find(tx, session.realm_id)?.filter(|realm| realm.enabled) else {
+                return Ok(None);
+            };
+            let Some(user) = store::users::find(tx, session.realm_id, session.user_id)?.filter(|user| user.enabled)
+            else {
                 return Ok(None);
             };
             let admin = admins::administrator_in(tx, &user, Some(session.id), Some(session.authenticated_at))?;
@@ -165,7 +168,13 @@ pub async fn find_console(app: &App, cookie: &str, now: Timestamp) -> Result<Opt
 ///
 /// # Errors
 /// When the code is not good.
-pub async fn open_console(app: &App, cx: &Cx, realm: &RealmState, code: &str, verifier: &str) -> Result<crate::crypto::Secret> {
+pub async fn open_console(
+    app: &App,
+    cx: &Cx,
+    realm: &RealmState,
+    code: &str,
+    verifier: &str,
+) -> Result<crate::crypto::Secret> {
     let session = crate::oauth::code::redeem_for_console(app, cx, realm, code, verifier).await?;
     let token = crate::crypto::Token::generate(app.rng(), crate::crypto::Prefix::Session);
     let (hash, now) = (token.hash(), cx.now);
@@ -176,4 +185,13 @@ pub async fn open_console(app: &App, cx: &Cx, realm: &RealmState, code: &str, ve
         })
         .await?;
     Ok(token.into_secret())
+}
+
+/// The clients that use a session, by name, with the time each joined it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn applications(app: &App, realm: &RealmState, signed_in: &SignedIn) -> Result<Vec<(String, Timestamp)>> {
+    let (realm, session) = (realm.realm.id, signed_in.session.id);
+    app.db().read(move |tx| Ok(store::sessions::list_clients(tx, realm, session)?)).await
 }

@@ -53,7 +53,11 @@ pub async fn make_link(app: &App) -> Result<Secret> {
 /// When the database fails.
 pub async fn is_valid(app: &App, token: &str, cx: &Cx) -> Result<bool> {
     let (hash, now) = (hash_token(token), cx.now);
-    Ok(app.db().read(move |tx| Ok::<_, Error>(store::keys::find_one_time_token(tx, PURPOSE, &hash, now)?)).await?.is_some())
+    Ok(app
+        .db()
+        .read(move |tx| Ok::<_, Error>(store::keys::find_one_time_token(tx, PURPOSE, &hash, now)?))
+        .await?
+        .is_some())
 }
 
 /// Makes the first owner of the main realm, with a set-up link's token, or without one from the environment.
@@ -86,8 +90,12 @@ pub async fn create_owner(app: &App, cx: &Cx, token: Option<&str>, new: NewHuman
         store::authenticators::put_password(&mut tx, realm.id, user.id, &stored, cx2.now)?;
         store::admins::put(&mut tx, realm.id, user.id, AdminGrant { role: AdminRole::Owner, realm_id: None }, cx2.now)?;
         admins::note_highest(&mut tx, &user, cx2.now)?;
-        let created = cx2.user_event(&app2, EventType::UserCreated, &user).detail("username", user.username.as_str()).detail("kind", "human");
-        let granted = cx2.user_event(&app2, EventType::AdminGranted, &user).detail("role", "owner").detail("everywhere", true);
+        let created = cx2
+            .user_event(&app2, EventType::UserCreated, &user)
+            .detail("username", user.username.as_str())
+            .detail("kind", "human");
+        let granted =
+            cx2.user_event(&app2, EventType::AdminGranted, &user).detail("role", "owner").detail("everywhere", true);
         Ok(tx.commit(Events::new(created, [granted]), user.clone())?)
     })
     .await

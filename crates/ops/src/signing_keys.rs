@@ -57,7 +57,10 @@ pub(crate) async fn generate(app: &App) -> Result<PreparedKey> {
         let pkcs8 = key.to_pkcs8()?;
         Ok::<_, crate::crypto::jose::KeyError>((key.kid().to_owned(), pkcs8))
     });
-    let (kid, pkcs8) = made.await.map_err(|error| Error::internal(error.to_string()))?.map_err(|error| Error::internal(error.to_string()))?;
+    let (kid, pkcs8) = made
+        .await
+        .map_err(|error| Error::internal(error.to_string()))?
+        .map_err(|error| Error::internal(error.to_string()))?;
     Ok(PreparedKey { kid, algorithm, sealed: app.sealer().seal(PURPOSE, &*pkcs8) })
 }
 
@@ -87,7 +90,10 @@ impl KeyRing {
     /// The key that signs at this time.
     pub(crate) fn signing(&self, now: Timestamp) -> Result<&SigningKey> {
         let active = self.keys.iter().find(|(active_at, _)| *active_at <= now);
-        active.or(self.keys.last()).map(|(_, key)| key.as_ref()).ok_or_else(|| Error::internal("the realm has no signing key"))
+        active
+            .or(self.keys.last())
+            .map(|(_, key)| key.as_ref())
+            .ok_or_else(|| Error::internal("the realm has no signing key"))
     }
 
     pub(crate) fn verifier(&self) -> &Verifier {
@@ -142,8 +148,15 @@ async fn rotate_in(app: &App, realm: RealmId) -> Result<()> {
     }
 }
 
-async fn retire_others(app: &App, realm: RealmId, latest: &str, keys: &[StoredSigningKey], now: Timestamp) -> Result<()> {
-    let retiring: Vec<String> = keys.iter().filter(|key| key.id != latest && key.retired_at.is_none()).map(|key| key.id.clone()).collect();
+async fn retire_others(
+    app: &App,
+    realm: RealmId,
+    latest: &str,
+    keys: &[StoredSigningKey],
+    now: Timestamp,
+) -> Result<()> {
+    let retiring: Vec<String> =
+        keys.iter().filter(|key| key.id != latest && key.retired_at.is_none()).map(|key| key.id.clone()).collect();
     let outdated = keys.iter().any(|key| key.retired_at.is_some_and(|at| now.since(at) > KEPT_AFTER));
     if retiring.is_empty() && !outdated {
         return Ok(());

@@ -66,7 +66,13 @@ pub fn find_password(tx: &mut ReadTx<'_>, user: UserId) -> Result<Option<StoredP
 ///
 /// # Errors
 /// When the database fails.
-pub fn put_password(tx: &mut WriteTx<'_>, realm: RealmId, user: UserId, password: &StoredPassword, now: Timestamp) -> Result<()> {
+pub fn put_password(
+    tx: &mut WriteTx<'_>,
+    realm: RealmId,
+    user: UserId,
+    password: &StoredPassword,
+    now: Timestamp,
+) -> Result<()> {
     tx.execute(&PUT_PASSWORD, params![password.id, realm, user, &password.phc, password.temporary, now]).map(drop)
 }
 

@@ -21,12 +21,12 @@ use tokio::sync::oneshot;
 
 use crate::{
     audit::AuditKey,
-    epoch::{self, Epoch},
     conn::{
         Conn, Engine,
         postgres::{self, PgConn},
         sqlite,
     },
+    epoch::{self, Epoch},
     error::{Error, Result},
     migrations,
     tx::{Audited, ReadTx, WriteTx},
@@ -231,7 +231,6 @@ impl Db {
         submit(&self.inner.writes, call).await
     }
 }
-
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(body);

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use denizen_model::{
     EventId, RealmId, Timestamp, UserId,
-    events::{ActorKind, ActorRef, CHAINS, Event, EventQuery, EventType, NewEvent, Outcome, SubjectKind, SubjectRef, chain_of},
+    events::{
+        ActorKind, ActorRef, CHAINS, Event, EventQuery, EventType, NewEvent, Outcome, SubjectKind, SubjectRef, chain_of,
+    },
     uuid_v7,
 };
 use serde::{Deserialize, Serialize};
@@ -272,12 +274,7 @@ pub fn list(tx: &mut ReadTx<'_>, realm: RealmId, query: &EventQuery) -> Result<V
 ///
 /// # Errors
 /// When the database fails.
-pub fn list_activity(
-    tx: &mut ReadTx<'_>,
-    realm: RealmId,
-    user: UserId,
-    query: &EventQuery,
-) -> Result<Vec<Event>> {
+pub fn list_activity(tx: &mut ReadTx<'_>, realm: RealmId, user: UserId, query: &EventQuery) -> Result<Vec<Event>> {
     let id = user.to_string();
     let mut events = list(tx, realm, &EventQuery { subject: Some(id.clone()), ..query.clone() })?;
     events.extend(list(tx, realm, &EventQuery { actor: Some(id), ..query.clone() })?);
@@ -321,7 +318,15 @@ async fn find_head(db: &Db, realm: RealmId, chain: u8) -> Result<Option<Head>> {
             tx.list(&CHAIN_HEADS, params![realm], |row| {
                 let chain = u8::try_from(row.i64("chain")?).unwrap_or(CHAINS);
                 let (sequence, hash) = (row.i64("sequence")?, row.text("hash")?);
-                Ok((chain, Head { sequence, hash, first_sequence: row.i64("first_sequence")?, first_hash: row.text("first_hash")? }))
+                Ok((
+                    chain,
+                    Head {
+                        sequence,
+                        hash,
+                        first_sequence: row.i64("first_sequence")?,
+                        first_hash: row.text("first_hash")?,
+                    },
+                ))
             })
         })
         .await?;
@@ -373,7 +378,8 @@ fn check_link(row: &Row<'_>, key: &AuditKey, last: &mut i64, hash: &mut String) 
     let ip = row.opt_text("ip")?.unwrap_or_default();
     let (data, salt, digest) = (row.text("data")?, row.text("salt")?, row.text("digest")?);
     let text = |name: &str| row.opt_text(name).map(Option::unwrap_or_default);
-    let (kind, outcome, actor_kind, actor_id) = (text("kind")?, text("outcome")?, text("actor_kind")?, text("actor_id")?);
+    let (kind, outcome, actor_kind, actor_id) =
+        (text("kind")?, text("outcome")?, text("actor_kind")?, text("actor_id")?);
     let (subject_kind, subject_id, client_id) = (text("subject_kind")?, text("subject_id")?, text("client_id")?);
     let link = Link {
         id: id.clone(),
@@ -417,7 +423,9 @@ pub fn remove_expired(tx: &mut WriteTx<'_>, realm: RealmId, chain: u8, before: T
         Ok((row.i64("sequence")?, row.time("at")?, row.text("hash")?))
     })?;
     // Only an unbroken run from the beginning may go, or the rest would not verify.
-    let Some((sequence, _, hash)) = oldest.into_iter().take_while(|(_, at, _)| *at < before).last() else { return Ok(0) };
+    let Some((sequence, _, hash)) = oldest.into_iter().take_while(|(_, at, _)| *at < before).last() else {
+        return Ok(0);
+    };
     tx.execute(&SET_FIRST, params![realm, chain, sequence, hash])?;
     tx.execute(&REMOVE_EXPIRED, params![realm, chain, sequence])
 }

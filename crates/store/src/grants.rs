@@ -170,7 +170,13 @@ pub fn find(tx: &mut ReadTx<'_>, realm: RealmId, id: GrantId) -> Result<Option<G
 ///
 /// # Errors
 /// When the database fails.
-pub fn rotate(tx: &mut WriteTx<'_>, realm: RealmId, id: GrantId, generation: u64, expires_at: Timestamp) -> Result<bool> {
+pub fn rotate(
+    tx: &mut WriteTx<'_>,
+    realm: RealmId,
+    id: GrantId,
+    generation: u64,
+    expires_at: Timestamp,
+) -> Result<bool> {
     let generation = i64::try_from(generation).unwrap_or(i64::MAX);
     Ok(tx.execute(&ROTATE, params![id, realm, generation, expires_at])? == 1)
 }

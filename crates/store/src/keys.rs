@@ -123,7 +123,12 @@ pub fn put_one_time_token(
 ///
 /// # Errors
 /// When the database fails.
-pub fn find_one_time_token(tx: &mut ReadTx<'_>, purpose: &str, secret_hash: &str, now: Timestamp) -> Result<Option<RealmId>> {
+pub fn find_one_time_token(
+    tx: &mut ReadTx<'_>,
+    purpose: &str,
+    secret_hash: &str,
+    now: Timestamp,
+) -> Result<Option<RealmId>> {
     tx.find(&FIND_TOKEN, params![secret_hash, purpose, now], |row| row.parse("realm_id"))
 }
 

@@ -52,7 +52,9 @@ fn apply(conn: &mut Conn, now: Timestamp) -> Result<()> {
         let checksum = checksum(text);
         match applied.iter().find(|(done, _)| done == name) {
             Some((_, stored)) if *stored == checksum => {}
-            Some(_) => return Err(Error::Internal(format!("migration {name} is not the one this database was made with"))),
+            Some(_) => {
+                return Err(Error::Internal(format!("migration {name} is not the one this database was made with")));
+            }
             None => {
                 conn.script(&for_engine(text, conn.engine()))?;
                 conn.execute(&RECORD, params![*name, checksum, now])?;

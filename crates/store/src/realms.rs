@@ -51,7 +51,16 @@ pub fn insert(tx: &mut WriteTx<'_>, realm: &Realm) -> Result<()> {
     let settings = to_json(&realm.settings)?;
     tx.execute(
         &INSERT,
-        params![realm.id, &realm.slug, &realm.display_name, realm.enabled, settings, realm.created_at, realm.updated_at, realm.version],
+        params![
+            realm.id,
+            &realm.slug,
+            &realm.display_name,
+            realm.enabled,
+            settings,
+            realm.created_at,
+            realm.updated_at,
+            realm.version
+        ],
     )?;
     tx.execute(&INSERT_LOCK, params![realm.id])?;
     Ok(())

@@ -49,7 +49,16 @@ fn read_role(row: &Row<'_>) -> Result<Role> {
 pub fn insert(tx: &mut WriteTx<'_>, role: &Role) -> Result<()> {
     tx.execute(
         &INSERT,
-        params![role.id, role.realm_id, &role.name, fold(&role.name), &role.description, role.created_at, role.updated_at, role.version],
+        params![
+            role.id,
+            role.realm_id,
+            &role.name,
+            fold(&role.name),
+            &role.description,
+            role.created_at,
+            role.updated_at,
+            role.version
+        ],
     )
     .map(drop)
 }

@@ -29,6 +29,7 @@ statements! {
     REAUTHENTICATED = "UPDATE sessions SET authenticated_at = ?2, last_seen_at = ?2, secret_hash = ?3, idle_expires_at = ?4 WHERE id = ?1 AND revoked_at IS NULL";
     REVOKE = "UPDATE sessions SET revoked_at = ?4, remove_at = ?5 WHERE realm_id = ?1 AND user_id = ?2 AND id = ?3 AND revoked_at IS NULL AND idle_expires_at > ?4 AND expires_at > ?4";
     REVOKE_ALL = "UPDATE sessions SET revoked_at = ?3, remove_at = ?4 WHERE realm_id = ?1 AND user_id = ?2 AND revoked_at IS NULL AND idle_expires_at > ?3 AND expires_at > ?3 RETURNING id";
+    LIST_CLIENTS = "SELECT c.name, s.first_used_at FROM session_clients s JOIN clients c ON c.realm_id = ?1 AND c.client_id = s.client_id WHERE s.session_id = ?2 ORDER BY s.first_used_at DESC";
     ADD_CLIENT = "INSERT INTO session_clients (session_id, client_id, first_used_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
 }
 
@@ -100,9 +101,8 @@ pub fn find_by_secret(tx: &mut ReadTx<'_>, realm: RealmId, secret_hash: &str) ->
 /// # Errors
 /// When the database fails.
 pub fn list(tx: &mut ReadTx<'_>, realm: RealmId, user: UserId, limit: u32) -> Result<Vec<Session>> {
-    let rows = tx.list(&LIST, params![realm, user, limit], |row| {
-        Ok((read_session(row)?, row.opt_text("client_id")?))
-    })?;
+    let rows =
+        tx.list(&LIST, params![realm, user, limit], |row| Ok((read_session(row)?, row.opt_text("client_id")?)))?;
     let mut sessions: Vec<Session> = Vec::new();
     for (session, client) in rows {
         match sessions.last_mut() {
@@ -133,7 +133,13 @@ pub fn note_seen(tx: &mut WriteTx<'_>, id: SessionId, now: Timestamp, idle_expir
 ///
 /// # Errors
 /// When the database fails.
-pub fn reauthenticate(tx: &mut WriteTx<'_>, id: SessionId, secret_hash: &str, now: Timestamp, idle_expires_at: Timestamp) -> Result<bool> {
+pub fn reauthenticate(
+    tx: &mut WriteTx<'_>,
+    id: SessionId,
+    secret_hash: &str,
+    now: Timestamp,
+    idle_expires_at: Timestamp,
+) -> Result<bool> {
     Ok(tx.execute(&REAUTHENTICATED, params![id, now, secret_hash, idle_expires_at])? == 1)
 }
 
@@ -159,4 +165,12 @@ pub fn revoke_all(tx: &mut WriteTx<'_>, realm: RealmId, user: UserId, now: Times
 /// When the database fails.
 pub fn add_client(tx: &mut WriteTx<'_>, id: SessionId, client_id: &str, now: Timestamp) -> Result<()> {
     tx.execute(&ADD_CLIENT, params![id, client_id, now]).map(drop)
+}
+
+/// The names of the clients that use a session, the latest first, with the time each joined it.
+///
+/// # Errors
+/// When the database fails.
+pub fn list_clients(tx: &mut ReadTx<'_>, realm: RealmId, id: SessionId) -> Result<Vec<(String, Timestamp)>> {
+    tx.list(&LIST_CLIENTS, params![realm, id], |row| Ok((row.text("name")?, row.time("first_used_at")?)))
 }

@@ -14,6 +14,7 @@ pub(crate) struct Sql {
 macro_rules! statements {
     ($($name:ident = $text:expr $(, postgres: $postgres:expr)?;)+) => {
         $(const $name: $crate::sql::Sql = statements!(@one $text $(, $postgres)?);)+
+        #[cfg(test)]
         pub(crate) const STATEMENTS: &[(&str, $crate::sql::Sql)] = &[$((stringify!($name), $name)),+];
     };
     (@one $text:expr) => { $crate::sql::Sql { sqlite: $text, postgres: $text } };

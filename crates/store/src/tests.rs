@@ -219,7 +219,8 @@ async fn pages_visit_every_user_once_in_every_order() {
         for sort in UserSort::ALL {
             for direction in [denizen_model::pages::Direction::Ascending, denizen_model::pages::Direction::Descending] {
                 for search in [None, Some("person".to_owned()), Some("EXAMPLE p".to_owned())] {
-                    let mut query = UserQuery { sort: *sort, direction, search: search.clone(), limit: 7, ..UserQuery::default() };
+                    let mut query =
+                        UserQuery { sort: *sort, direction, search: search.clone(), limit: 7, ..UserQuery::default() };
                     let mut seen = std::collections::HashSet::new();
                     loop {
                         let (asked, realm_id) = (query.clone(), realm.id);
@@ -276,9 +277,15 @@ async fn tampering_with_the_audit_log_is_found() {
     let faults = async || events::verify(&db, realm.id).await.unwrap().faults.len();
     assert_eq!(faults().await, 0);
     for (forgery, repair) in [
-        ("UPDATE events SET outcome = 'failure' WHERE rowid = 3", "UPDATE events SET outcome = 'success' WHERE rowid = 3"),
+        (
+            "UPDATE events SET outcome = 'failure' WHERE rowid = 3",
+            "UPDATE events SET outcome = 'success' WHERE rowid = 3",
+        ),
         ("UPDATE events SET ip = '203.0.113.9' WHERE rowid = 5", "UPDATE events SET ip = '192.0.2.1' WHERE rowid = 5"),
-        ("UPDATE events SET data = replace(data, 'test', 'tost') WHERE rowid = 7", "UPDATE events SET data = replace(data, 'tost', 'test') WHERE rowid = 7"),
+        (
+            "UPDATE events SET data = replace(data, 'test', 'tost') WHERE rowid = 7",
+            "UPDATE events SET data = replace(data, 'tost', 'test') WHERE rowid = 7",
+        ),
     ] {
         assert_eq!(forger.execute(forgery, []).unwrap(), 1);
         assert!(faults().await > 0, "{forgery}");

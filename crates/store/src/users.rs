@@ -10,9 +10,9 @@ use denizen_model::{
     users::{User, UserKind, VerificationState},
 };
 
-pub use list::list;
 #[cfg(test)]
 pub(crate) use list::all_texts;
+pub use list::list;
 
 use crate::{
     error::Result,
@@ -257,7 +257,8 @@ pub fn count_all(tx: &mut ReadTx<'_>, realm: RealmId, kind: Option<UserKind>, en
     let counts = tx.list(&COUNTS, params![realm], |row| {
         Ok((row.named("kind", UserKind::from_name)?, row.bool("enabled")?, row.count("total")?))
     })?;
-    let wanted = |(k, e, _): &&(UserKind, bool, u64)| kind.is_none_or(|kind| kind == *k) && enabled.is_none_or(|on| on == *e);
+    let wanted =
+        |(k, e, _): &&(UserKind, bool, u64)| kind.is_none_or(|kind| kind == *k) && enabled.is_none_or(|on| on == *e);
     Ok(Total::exact(counts.iter().filter(wanted).map(|(_, _, total)| total).sum()))
 }
 
@@ -281,6 +282,12 @@ pub fn note_failed_password(tx: &mut WriteTx<'_>, realm: RealmId, id: UserId) ->
 ///
 /// # Errors
 /// When the database fails.
-pub fn set_admin_role(tx: &mut WriteTx<'_>, realm: RealmId, id: UserId, role: Option<AdminRole>, now: Timestamp) -> Result<()> {
+pub fn set_admin_role(
+    tx: &mut WriteTx<'_>,
+    realm: RealmId,
+    id: UserId,
+    role: Option<AdminRole>,
+    now: Timestamp,
+) -> Result<()> {
     tx.execute(&SET_ADMIN_RANK, params![realm, id, admin_rank(role), now]).map(drop)
 }

@@ -13,8 +13,8 @@ use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
-    RsaKeyPair, RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
+    RsaPublicKeyComponents,
 };
 use base64::Engine as _;
 use serde::de::DeserializeOwned;
@@ -38,13 +38,7 @@ pub mod typ {
     pub const INTROSPECTION: &str = "token-introspection+jwt";
 
     /// Those whose headers every signing key has ready.
-    pub(super) const PREPARED: [&str; 5] = [
-        ACCESS_TOKEN,
-        JWT,
-        LOGOUT_TOKEN,
-        SECURITY_EVENT,
-        INTROSPECTION,
-    ];
+    pub(super) const PREPARED: [&str; 5] = [ACCESS_TOKEN, JWT, LOGOUT_TOKEN, SECURITY_EVENT, INTROSPECTION];
 }
 
 /// Smallest RSA modulus accepted, in bytes (2048 bits; RFC 7518, section 3.3).
@@ -80,9 +74,7 @@ impl Algorithm {
     /// The algorithm of that name, if it is one of ours.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Es256, Self::EdDsa, Self::Rs256]
-            .into_iter()
-            .find(|alg| alg.as_str() == name)
+        [Self::Es256, Self::EdDsa, Self::Rs256].into_iter().find(|alg| alg.as_str() == name)
     }
 
     const fn backend(self) -> jsonwebtoken::Algorithm {
@@ -204,25 +196,13 @@ impl Pair {
         Some(match self {
             // SEC 1, section 2.3.3: 0x04 ‖ x ‖ y.
             Self::Es256(pair) => {
-                let (x, y) = pair
-                    .public_key()
-                    .as_ref()
-                    .strip_prefix(&[4])?
-                    .split_at_checked(32)?;
-                PublicKey::Ec {
-                    x: B64.encode(x),
-                    y: B64.encode(y),
-                }
+                let (x, y) = pair.public_key().as_ref().strip_prefix(&[4])?.split_at_checked(32)?;
+                PublicKey::Ec { x: B64.encode(x), y: B64.encode(y) }
             }
-            Self::EdDsa(pair) => PublicKey::Okp {
-                x: B64.encode(pair.public_key().as_ref()),
-            },
+            Self::EdDsa(pair) => PublicKey::Okp { x: B64.encode(pair.public_key().as_ref()) },
             Self::Rs256(pair) => {
                 let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
-                PublicKey::Rsa {
-                    n: B64.encode(public.n),
-                    e: B64.encode(public.e),
-                }
+                PublicKey::Rsa { n: B64.encode(public.n), e: B64.encode(public.e) }
             }
         })
     }
@@ -246,9 +226,7 @@ impl SigningKey {
     /// [`KeyError::Generate`].
     pub fn generate(alg: Algorithm) -> Result<Self, KeyError> {
         let pair = match alg {
-            Algorithm::Es256 => {
-                EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map(Pair::Es256)
-            }
+            Algorithm::Es256 => EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map(Pair::Es256),
             Algorithm::EdDsa => Ed25519KeyPair::generate().map(Pair::EdDsa),
             Algorithm::Rs256 => RsaKeyPair::generate(KeySize::Rsa2048).map(Pair::Rs256),
         };
@@ -261,9 +239,7 @@ impl SigningKey {
     /// [`KeyError::Pkcs8`], also for an RSA key under 2048 bits.
     pub fn from_pkcs8(alg: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
         let pair = match alg {
-            Algorithm::Es256 => {
-                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).map(Pair::Es256)
-            }
+            Algorithm::Es256 => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).map(Pair::Es256),
             // "Maybe unchecked": OpenSSL writes version 1, which leaves the public key out.
             Algorithm::EdDsa => Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Pair::EdDsa),
             Algorithm::Rs256 => RsaKeyPair::from_pkcs8(der).map(Pair::Rs256),
@@ -278,17 +254,8 @@ impl SigningKey {
     fn new(alg: Algorithm, pair: Pair) -> Option<Self> {
         let public = pair.public_key()?;
         let kid = public.thumbprint();
-        let headers = typ::PREPARED
-            .into_iter()
-            .map(|typ| (typ, encode_header(alg, &kid, typ)))
-            .collect();
-        Some(Self {
-            alg,
-            kid,
-            pair,
-            public,
-            headers,
-        })
+        let headers = typ::PREPARED.into_iter().map(|typ| (typ, encode_header(alg, &kid, typ))).collect();
+        Some(Self { alg, kid, pair, public, headers })
     }
 
     /// The private key as PKCS#8 DER, to be sealed at once.
@@ -299,9 +266,7 @@ impl SigningKey {
         let der = match &self.pair {
             Pair::Es256(pair) => pair.to_pkcs8v1().map(|der| der.as_ref().to_vec()),
             Pair::EdDsa(pair) => pair.to_pkcs8v1().map(|der| der.as_ref().to_vec()),
-            Pair::Rs256(pair) => pair
-                .as_der()
-                .map(|der: Pkcs8V1Der<'_>| der.as_ref().to_vec()),
+            Pair::Rs256(pair) => pair.as_der().map(|der: Pkcs8V1Der<'_>| der.as_ref().to_vec()),
         };
         der.map(Zeroizing::new).map_err(|_| KeyError::Generate)
     }
@@ -357,33 +322,22 @@ impl SigningKey {
             Pair::Es256(_) | Pair::EdDsa(_) => 64,
             Pair::Rs256(pair) => pair.public_modulus_len(),
         };
-        let mut token = String::with_capacity(
-            header.len() + base64_len(payload.len()) + 1 + base64_len(signature_len),
-        );
+        let mut token = String::with_capacity(header.len() + base64_len(payload.len()) + 1 + base64_len(signature_len));
         token.push_str(header);
         B64.encode_string(payload, &mut token);
         match &self.pair {
             Pair::Es256(pair) => {
-                let signature = pair
-                    .sign(&SystemRandom::new(), token.as_bytes())
-                    .map_err(|_| KeyError::Sign)?;
+                let signature = pair.sign(&SystemRandom::new(), token.as_bytes()).map_err(|_| KeyError::Sign)?;
                 push_signature(&mut token, signature.as_ref());
             }
             Pair::EdDsa(pair) => {
-                let signature = pair
-                    .try_sign(token.as_bytes())
-                    .map_err(|_| KeyError::Sign)?;
+                let signature = pair.try_sign(token.as_bytes()).map_err(|_| KeyError::Sign)?;
                 push_signature(&mut token, signature.as_ref());
             }
             Pair::Rs256(pair) => {
                 let mut signature = vec![0; signature_len];
-                pair.sign(
-                    &RSA_PKCS1_SHA256,
-                    &SystemRandom::new(),
-                    token.as_bytes(),
-                    &mut signature,
-                )
-                .map_err(|_| KeyError::Sign)?;
+                pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), &mut signature)
+                    .map_err(|_| KeyError::Sign)?;
                 push_signature(&mut token, &signature);
             }
         }
@@ -393,10 +347,7 @@ impl SigningKey {
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey")
-            .field("alg", &self.alg)
-            .field("kid", &self.kid)
-            .finish_non_exhaustive()
+        f.debug_struct("SigningKey").field("alg", &self.alg).field("kid", &self.kid).finish_non_exhaustive()
     }
 }
 
@@ -436,26 +387,11 @@ impl VerifyingKey {
             return Err(JwkError::Use);
         }
         let (alg, public) = match (text(jwk, "kty")?, jwk.get("crv").and_then(Value::as_str)) {
-            ("EC", Some("P-256")) => (
-                Algorithm::Es256,
-                PublicKey::Ec {
-                    x: octets(jwk, "x", 32)?,
-                    y: octets(jwk, "y", 32)?,
-                },
-            ),
-            ("OKP", Some("Ed25519")) => (
-                Algorithm::EdDsa,
-                PublicKey::Okp {
-                    x: octets(jwk, "x", 32)?,
-                },
-            ),
-            ("RSA", None) => (
-                Algorithm::Rs256,
-                PublicKey::Rsa {
-                    n: modulus(jwk)?,
-                    e: text(jwk, "e")?.to_owned(),
-                },
-            ),
+            ("EC", Some("P-256")) => {
+                (Algorithm::Es256, PublicKey::Ec { x: octets(jwk, "x", 32)?, y: octets(jwk, "y", 32)? })
+            }
+            ("OKP", Some("Ed25519")) => (Algorithm::EdDsa, PublicKey::Okp { x: octets(jwk, "x", 32)? }),
+            ("RSA", None) => (Algorithm::Rs256, PublicKey::Rsa { n: modulus(jwk)?, e: text(jwk, "e")?.to_owned() }),
             _ => return Err(JwkError::Unsupported),
         };
         if jwk.get("alg").is_some_and(|value| value != alg.as_str()) {
@@ -470,12 +406,15 @@ impl VerifyingKey {
 
     fn from_public(alg: Algorithm, kid: String, public: &PublicKey) -> Result<Self, JwkError> {
         let key = match public {
-            PublicKey::Ec { x, y } => jsonwebtoken::DecodingKey::from_ec_components(x, y)
-                .map_err(|_| JwkError::Member("x"))?,
-            PublicKey::Okp { x } => jsonwebtoken::DecodingKey::from_ed_components(x)
-                .map_err(|_| JwkError::Member("x"))?,
-            PublicKey::Rsa { n, e } => jsonwebtoken::DecodingKey::from_rsa_components(n, e)
-                .map_err(|_| JwkError::Member("e"))?,
+            PublicKey::Ec { x, y } => {
+                jsonwebtoken::DecodingKey::from_ec_components(x, y).map_err(|_| JwkError::Member("x"))?
+            }
+            PublicKey::Okp { x } => {
+                jsonwebtoken::DecodingKey::from_ed_components(x).map_err(|_| JwkError::Member("x"))?
+            }
+            PublicKey::Rsa { n, e } => {
+                jsonwebtoken::DecodingKey::from_rsa_components(n, e).map_err(|_| JwkError::Member("e"))?
+            }
         };
         Ok(Self { alg, kid, key })
     }
@@ -503,11 +442,7 @@ impl VerifyingKey {
         self.verify_parts(typ, &Parts::read(token)?)
     }
 
-    fn verify_parts<T: DeserializeOwned>(
-        &self,
-        typ: &str,
-        parts: &Parts<'_>,
-    ) -> Result<T, VerifyError> {
+    fn verify_parts<T: DeserializeOwned>(&self, typ: &str, parts: &Parts<'_>) -> Result<T, VerifyError> {
         if !type_matches(typ, parts.header.typ.as_deref()) {
             return Err(VerifyError::Type);
         }
@@ -519,37 +454,24 @@ impl VerifyingKey {
         if parts.header.crit.is_some() {
             return Err(VerifyError::Critical);
         }
-        if parts
-            .header
-            .kid
-            .as_ref()
-            .is_some_and(|kid| *kid != self.kid)
-        {
+        if parts.header.kid.as_ref().is_some_and(|kid| *kid != self.kid) {
             return Err(VerifyError::UnknownKey);
         }
         if parts.header.alg != self.alg.as_str() {
             return Err(VerifyError::Algorithm);
         }
-        let valid = jsonwebtoken::crypto::verify(
-            parts.signature,
-            parts.message.as_bytes(),
-            &self.key,
-            self.alg.backend(),
-        );
+        let valid =
+            jsonwebtoken::crypto::verify(parts.signature, parts.message.as_bytes(), &self.key, self.alg.backend());
         if !valid.unwrap_or(false) {
             return Err(VerifyError::Signature);
         }
-        B64.decode(parts.payload)
-            .map_err(|_| VerifyError::Malformed)
+        B64.decode(parts.payload).map_err(|_| VerifyError::Malformed)
     }
 }
 
 impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifyingKey")
-            .field("alg", &self.alg)
-            .field("kid", &self.kid)
-            .finish_non_exhaustive()
+        f.debug_struct("VerifyingKey").field("alg", &self.alg).field("kid", &self.kid).finish_non_exhaustive()
     }
 }
 
@@ -570,12 +492,7 @@ impl Verifier {
     #[must_use]
     pub fn from_jwks(jwks: &Value) -> Self {
         let keys = jwks.get("keys").and_then(Value::as_array);
-        Self::new(
-            keys.into_iter()
-                .flatten()
-                .filter_map(|jwk| VerifyingKey::from_jwk(jwk).ok())
-                .collect(),
-        )
+        Self::new(keys.into_iter().flatten().filter_map(|jwk| VerifyingKey::from_jwk(jwk).ok()).collect())
     }
 
     /// The keys.
@@ -595,8 +512,7 @@ impl Verifier {
             (None, [key]) => Some(key),
             (None, _) => None,
         };
-        key.ok_or(VerifyError::UnknownKey)?
-            .verify_parts(typ, &parts)
+        key.ok_or(VerifyError::UnknownKey)?.verify_parts(typ, &parts)
     }
 }
 
@@ -629,12 +545,7 @@ impl<'a> Parts<'a> {
         let (header, payload) = message.split_once('.').ok_or(VerifyError::Malformed)?;
         let header = B64.decode(header).map_err(|_| VerifyError::Malformed)?;
         let header = serde_json::from_slice(&header).map_err(|_| VerifyError::Malformed)?;
-        Ok(Self {
-            header,
-            message,
-            payload,
-            signature,
-        })
+        Ok(Self { header, message, payload, signature })
     }
 }
 
@@ -651,9 +562,7 @@ fn type_matches(expected: &str, actual: Option<&str>) -> bool {
 }
 
 fn text<'a>(jwk: &'a Value, name: &'static str) -> Result<&'a str, JwkError> {
-    jwk.get(name)
-        .and_then(Value::as_str)
-        .ok_or(JwkError::Member(name))
+    jwk.get(name).and_then(Value::as_str).ok_or(JwkError::Member(name))
 }
 
 /// A member that is base64url of exactly `len` bytes.
@@ -665,9 +574,7 @@ fn octets(jwk: &Value, name: &'static str, len: usize) -> Result<String, JwkErro
 
 fn modulus(jwk: &Value) -> Result<String, JwkError> {
     let text = text(jwk, "n")?;
-    let fits = B64
-        .decode(text)
-        .is_ok_and(|bytes| bytes.len() >= MIN_RSA_BYTES);
+    let fits = B64.decode(text).is_ok_and(|bytes| bytes.len() >= MIN_RSA_BYTES);
     fits.then(|| text.to_owned()).ok_or(JwkError::Member("n"))
 }
 
@@ -693,11 +600,8 @@ mod tests {
     }
 
     fn key(alg: Algorithm) -> &'static SigningKey {
-        static KEYS: LazyLock<Vec<SigningKey>> = LazyLock::new(|| {
-            ALGORITHMS
-                .map(|alg| SigningKey::generate(alg).unwrap())
-                .into()
-        });
+        static KEYS: LazyLock<Vec<SigningKey>> =
+            LazyLock::new(|| ALGORITHMS.map(|alg| SigningKey::generate(alg).unwrap()).into());
         KEYS.iter().find(|key| key.alg == alg).unwrap()
     }
 
@@ -712,23 +616,14 @@ mod tests {
 
     #[test]
     fn rfc7515_a3_verifies() {
-        let claims: Value = VerifyingKey::from_jwk(&rfc7515_key())
-            .unwrap()
-            .verify(typ::JWT, RFC7515_A3)
-            .unwrap();
-        assert_eq!(
-            claims,
-            json!({"iss": "joe", "exp": 1_300_819_380, "http://example.com/is_root": true})
-        );
+        let claims: Value = VerifyingKey::from_jwk(&rfc7515_key()).unwrap().verify(typ::JWT, RFC7515_A3).unwrap();
+        assert_eq!(claims, json!({"iss": "joe", "exp": 1_300_819_380, "http://example.com/is_root": true}));
     }
 
     #[test]
     fn rfc7638_thumbprint() {
         let jwk = json!({"kty": "RSA", "e": "AQAB", "alg": "RS256", "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"});
-        assert_eq!(
-            VerifyingKey::from_jwk(&jwk).unwrap().kid(),
-            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
-        );
+        assert_eq!(VerifyingKey::from_jwk(&jwk).unwrap().kid(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
     }
 
     #[test]
@@ -741,22 +636,12 @@ mod tests {
 
     #[test]
     fn rfc8037_a4_is_signed_to_the_letter_and_verifies() {
-        let seed = B64
-            .decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
-            .unwrap();
+        let seed = B64.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
         let key = SigningKey::new(Algorithm::EdDsa, Pair::EdDsa(pair)).unwrap();
         assert_eq!(key.public_jwk()["x"], rfc8037_key()["x"]);
-        assert_eq!(
-            key.sign_compact("eyJhbGciOiJFZERTQSJ9.", b"Example of Ed25519 signing")
-                .unwrap(),
-            RFC8037_A4
-        );
-        let payload = key
-            .verifying_key()
-            .unwrap()
-            .payload(&Parts::read(RFC8037_A4).unwrap())
-            .unwrap();
+        assert_eq!(key.sign_compact("eyJhbGciOiJFZERTQSJ9.", b"Example of Ed25519 signing").unwrap(), RFC8037_A4);
+        let payload = key.verifying_key().unwrap().payload(&Parts::read(RFC8037_A4).unwrap()).unwrap();
         assert_eq!(payload, b"Example of Ed25519 signing");
     }
 
@@ -770,37 +655,20 @@ mod tests {
                 (&jwk["alg"], &jwk["kid"], &jwk["use"]),
                 (&json!(alg.as_str()), &json!(key.kid()), &json!("sig"))
             );
-            let claims: Value = Verifier::from_jwks(&json!({"keys": [jwk]}))
-                .verify(typ::ACCESS_TOKEN, &token)
-                .unwrap();
+            let claims: Value = Verifier::from_jwks(&json!({"keys": [jwk]})).verify(typ::ACCESS_TOKEN, &token).unwrap();
             assert_eq!(claims, json!({"sub": "a"}));
-            assert_eq!(
-                token.capacity(),
-                token.len(),
-                "one allocation of the final size"
-            );
+            assert_eq!(token.capacity(), token.len(), "one allocation of the final size");
         }
     }
 
     #[test]
     fn jsonwebtoken_agrees() {
         for alg in ALGORITHMS {
-            let token = key(alg)
-                .sign(
-                    typ::ACCESS_TOKEN,
-                    &json!({"sub": "a", "exp": 4_000_000_000_u64}),
-                )
-                .unwrap();
-            let peer = jsonwebtoken::DecodingKey::from_jwk(
-                &serde_json::from_value(key(alg).public_jwk()).unwrap(),
-            )
-            .unwrap();
-            let data = jsonwebtoken::decode::<Value>(
-                &token,
-                &peer,
-                &jsonwebtoken::Validation::new(alg.backend()),
-            )
-            .unwrap();
+            let token = key(alg).sign(typ::ACCESS_TOKEN, &json!({"sub": "a", "exp": 4_000_000_000_u64})).unwrap();
+            let peer =
+                jsonwebtoken::DecodingKey::from_jwk(&serde_json::from_value(key(alg).public_jwk()).unwrap()).unwrap();
+            let data =
+                jsonwebtoken::decode::<Value>(&token, &peer, &jsonwebtoken::Validation::new(alg.backend())).unwrap();
             assert_eq!(data.claims["sub"], "a");
             assert_eq!(
                 (data.header.kid.as_deref(), data.header.typ.as_deref()),
@@ -816,18 +684,9 @@ mod tests {
             let again = SigningKey::from_pkcs8(alg, &der).unwrap();
             assert_eq!((again.kid(), again.algorithm()), (key(alg).kid(), alg));
             let token = again.sign(typ::JWT, &json!({})).unwrap();
-            assert!(
-                key(alg)
-                    .verifying_key()
-                    .unwrap()
-                    .verify::<Value>(typ::JWT, &token)
-                    .is_ok()
-            );
+            assert!(key(alg).verifying_key().unwrap().verify::<Value>(typ::JWT, &token).is_ok());
             for other in ALGORITHMS.into_iter().filter(|other| *other != alg) {
-                assert!(matches!(
-                    SigningKey::from_pkcs8(other, &der),
-                    Err(KeyError::Pkcs8(_))
-                ));
+                assert!(matches!(SigningKey::from_pkcs8(other, &der), Err(KeyError::Pkcs8(_))));
             }
             assert!(SigningKey::from_pkcs8(alg, b"rubbish").is_err());
         }
@@ -842,21 +701,14 @@ mod tests {
             let header = json!({"alg": alg, "kid": key.kid(), "typ": "JWT"});
             for rest in [format!("{payload}."), format!("{payload}.AAAA")] {
                 assert_eq!(
-                    verifying
-                        .verify::<Value>(typ::JWT, &forge(&header, &rest))
-                        .unwrap_err(),
+                    verifying.verify::<Value>(typ::JWT, &forge(&header, &rest)).unwrap_err(),
                     VerifyError::Algorithm
                 );
             }
         }
         let token = key.sign(typ::JWT, &json!({})).unwrap();
         let (message, _) = token.rsplit_once('.').unwrap();
-        assert_eq!(
-            verifying
-                .verify::<Value>(typ::JWT, &format!("{message}."))
-                .unwrap_err(),
-            VerifyError::Signature
-        );
+        assert_eq!(verifying.verify::<Value>(typ::JWT, &format!("{message}.")).unwrap_err(), VerifyError::Signature);
     }
 
     #[test]
@@ -865,29 +717,16 @@ mod tests {
         for alg in ALGORITHMS {
             let verifying = key(alg).verifying_key().unwrap();
             let public = key(alg).public_jwk().to_string();
-            let header = B64
-                .encode(json!({"alg": "HS256", "kid": key(alg).kid(), "typ": "JWT"}).to_string());
+            let header = B64.encode(json!({"alg": "HS256", "kid": key(alg).kid(), "typ": "JWT"}).to_string());
             let message = format!("{header}.{}", B64.encode("{}"));
             let hmac = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, public.as_bytes());
-            let forged = format!(
-                "{message}.{}",
-                B64.encode(aws_lc_rs::hmac::sign(&hmac, message.as_bytes()))
-            );
-            assert_eq!(
-                verifying.verify::<Value>(typ::JWT, &forged).unwrap_err(),
-                VerifyError::Algorithm
-            );
+            let forged = format!("{message}.{}", B64.encode(aws_lc_rs::hmac::sign(&hmac, message.as_bytes())));
+            assert_eq!(verifying.verify::<Value>(typ::JWT, &forged).unwrap_err(), VerifyError::Algorithm);
 
             for other in ALGORITHMS.into_iter().filter(|other| *other != alg) {
                 let header = json!({"alg": other.as_str(), "kid": key(alg).kid(), "typ": "JWT"});
-                let forged = forge(
-                    &header,
-                    rest(&key(other).sign(typ::JWT, &json!({})).unwrap()),
-                );
-                assert_eq!(
-                    verifying.verify::<Value>(typ::JWT, &forged).unwrap_err(),
-                    VerifyError::Algorithm
-                );
+                let forged = forge(&header, rest(&key(other).sign(typ::JWT, &json!({})).unwrap()));
+                assert_eq!(verifying.verify::<Value>(typ::JWT, &forged).unwrap_err(), VerifyError::Algorithm);
             }
         }
     }
@@ -901,21 +740,10 @@ mod tests {
                 let replacement = if &token[at..=at] == "A" { "B" } else { "A" };
                 let mut changed = token.clone();
                 changed.replace_range(at..=at, replacement);
-                assert!(
-                    verifying.verify::<Value>(typ::JWT, &changed).is_err(),
-                    "{alg} {at}"
-                );
+                assert!(verifying.verify::<Value>(typ::JWT, &changed).is_err(), "{alg} {at}");
             }
-            assert!(
-                verifying
-                    .verify::<Value>(typ::JWT, &format!("{token}="))
-                    .is_err()
-            );
-            assert!(
-                verifying
-                    .verify::<Value>(typ::JWT, &format!("{token}.x"))
-                    .is_err()
-            );
+            assert!(verifying.verify::<Value>(typ::JWT, &format!("{token}=")).is_err());
+            assert!(verifying.verify::<Value>(typ::JWT, &format!("{token}.x")).is_err());
         }
     }
 
@@ -932,52 +760,25 @@ mod tests {
         let signature = pair.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
         let token = format!("{message}.{}", B64.encode(signature));
         let verifying = key(Algorithm::Es256).verifying_key().unwrap();
-        assert_eq!(
-            verifying.verify::<Value>(typ::JWT, &token).unwrap_err(),
-            VerifyError::Signature
-        );
+        assert_eq!(verifying.verify::<Value>(typ::JWT, &token).unwrap_err(), VerifyError::Signature);
     }
 
     #[test]
     fn another_key_is_refused() {
-        let (ours, theirs) = (
-            key(Algorithm::Es256),
-            SigningKey::generate(Algorithm::Es256).unwrap(),
-        );
+        let (ours, theirs) = (key(Algorithm::Es256), SigningKey::generate(Algorithm::Es256).unwrap());
         let token = theirs.sign(typ::JWT, &json!({})).unwrap();
         let verifying = ours.verifying_key().unwrap();
-        assert_eq!(
-            verifying.verify::<Value>(typ::JWT, &token).unwrap_err(),
-            VerifyError::UnknownKey
-        );
-        let both = Verifier::new(vec![
-            verifying.clone(),
-            key(Algorithm::EdDsa).verifying_key().unwrap(),
-        ]);
-        assert_eq!(
-            both.verify::<Value>(typ::JWT, &token).unwrap_err(),
-            VerifyError::UnknownKey
-        );
+        assert_eq!(verifying.verify::<Value>(typ::JWT, &token).unwrap_err(), VerifyError::UnknownKey);
+        let both = Verifier::new(vec![verifying.clone(), key(Algorithm::EdDsa).verifying_key().unwrap()]);
+        assert_eq!(both.verify::<Value>(typ::JWT, &token).unwrap_err(), VerifyError::UnknownKey);
         // With our key id, their signature is only wrong.
         let header = json!({"alg": "ES256", "kid": ours.kid(), "typ": "JWT"});
-        assert_eq!(
-            both.verify::<Value>(typ::JWT, &forge(&header, rest(&token)))
-                .unwrap_err(),
-            VerifyError::Signature
-        );
+        assert_eq!(both.verify::<Value>(typ::JWT, &forge(&header, rest(&token))).unwrap_err(), VerifyError::Signature);
         // Without any, it takes a single key to know which is meant.
-        assert_eq!(
-            both.verify::<Value>(typ::JWT, RFC7515_A3).unwrap_err(),
-            VerifyError::UnknownKey
-        );
-        let single =
-            Verifier::from_jwks(&json!({"keys": [rfc7515_key(), {"kty": "oct", "k": "AAAA"}]}));
+        assert_eq!(both.verify::<Value>(typ::JWT, RFC7515_A3).unwrap_err(), VerifyError::UnknownKey);
+        let single = Verifier::from_jwks(&json!({"keys": [rfc7515_key(), {"kty": "oct", "k": "AAAA"}]}));
         assert!(single.verify::<Value>(typ::JWT, RFC7515_A3).is_ok());
-        assert!(
-            Verifier::from_jwks(&json!({}))
-                .verify::<Value>(typ::JWT, RFC7515_A3)
-                .is_err()
-        );
+        assert!(Verifier::from_jwks(&json!({})).verify::<Value>(typ::JWT, RFC7515_A3).is_err());
     }
 
     #[test]
@@ -985,25 +786,12 @@ mod tests {
         let key = key(Algorithm::Es256);
         let verifying = key.verifying_key().unwrap();
         let access = key.sign(typ::ACCESS_TOKEN, &json!({})).unwrap();
-        assert_eq!(
-            verifying.verify::<Value>(typ::JWT, &access).unwrap_err(),
-            VerifyError::Type
-        );
-        assert_eq!(
-            verifying
-                .verify::<Value>(typ::LOGOUT_TOKEN, &access)
-                .unwrap_err(),
-            VerifyError::Type
-        );
+        assert_eq!(verifying.verify::<Value>(typ::JWT, &access).unwrap_err(), VerifyError::Type);
+        assert_eq!(verifying.verify::<Value>(typ::LOGOUT_TOKEN, &access).unwrap_err(), VerifyError::Type);
         let long = key.sign("application/at+JWT", &json!({})).unwrap();
         assert!(verifying.verify::<Value>(typ::ACCESS_TOKEN, &long).is_ok());
         let untyped = VerifyingKey::from_jwk(&rfc7515_key()).unwrap();
-        assert_eq!(
-            untyped
-                .verify::<Value>(typ::ACCESS_TOKEN, RFC7515_A3)
-                .unwrap_err(),
-            VerifyError::Type
-        );
+        assert_eq!(untyped.verify::<Value>(typ::ACCESS_TOKEN, RFC7515_A3).unwrap_err(), VerifyError::Type);
     }
 
     #[test]
@@ -1011,30 +799,16 @@ mod tests {
         let key = key(Algorithm::EdDsa);
         for crit in [json!(["b64"]), json!([]), json!(null)] {
             let header =
-                json!({"alg": "EdDSA", "kid": key.kid(), "typ": "JWT", "crit": crit, "b64": false})
-                    .to_string();
-            let token = key
-                .sign_compact(&format!("{}.", B64.encode(header)), b"{}")
-                .unwrap();
+                json!({"alg": "EdDSA", "kid": key.kid(), "typ": "JWT", "crit": crit, "b64": false}).to_string();
+            let token = key.sign_compact(&format!("{}.", B64.encode(header)), b"{}").unwrap();
             assert_eq!(
-                key.verifying_key()
-                    .unwrap()
-                    .verify::<Value>(typ::JWT, &token)
-                    .unwrap_err(),
+                key.verifying_key().unwrap().verify::<Value>(typ::JWT, &token).unwrap_err(),
                 VerifyError::Critical
             );
         }
         let twice = format!(r#"{{"alg":"none","alg":"EdDSA","kid":"{}"}}"#, key.kid());
-        let token = key
-            .sign_compact(&format!("{}.", B64.encode(twice)), b"{}")
-            .unwrap();
-        assert_eq!(
-            key.verifying_key()
-                .unwrap()
-                .verify::<Value>(typ::JWT, &token)
-                .unwrap_err(),
-            VerifyError::Malformed
-        );
+        let token = key.sign_compact(&format!("{}.", B64.encode(twice)), b"{}").unwrap();
+        assert_eq!(key.verifying_key().unwrap().verify::<Value>(typ::JWT, &token).unwrap_err(), VerifyError::Malformed);
     }
 
     #[test]
@@ -1046,13 +820,7 @@ mod tests {
         }
         let key = key(Algorithm::Es256);
         let token = key.sign(typ::JWT, &json!({"sub": 1})).unwrap();
-        assert_eq!(
-            key.verifying_key()
-                .unwrap()
-                .verify::<Claims>(typ::JWT, &token)
-                .unwrap_err(),
-            VerifyError::Claims
-        );
+        assert_eq!(key.verifying_key().unwrap().verify::<Claims>(typ::JWT, &token).unwrap_err(), VerifyError::Claims);
     }
 
     #[test]
@@ -1077,23 +845,14 @@ mod tests {
         assert_eq!(with("x", json!("AAAA")), JwkError::Member("x"));
         assert_eq!(with("kid", json!(1)), JwkError::Member("kid"));
         let short = json!({"kty": "RSA", "n": B64.encode([0xff; 128]), "e": "AQAB"});
-        assert_eq!(
-            VerifyingKey::from_jwk(&short).unwrap_err(),
-            JwkError::Member("n")
-        );
-        assert_eq!(
-            VerifyingKey::from_jwk(&json!("x")).unwrap_err(),
-            JwkError::Member("kty")
-        );
+        assert_eq!(VerifyingKey::from_jwk(&short).unwrap_err(), JwkError::Member("n"));
+        assert_eq!(VerifyingKey::from_jwk(&json!("x")).unwrap_err(), JwkError::Member("kty"));
     }
 
     #[test]
     fn a_signing_key_does_not_print() {
         let key = key(Algorithm::EdDsa);
-        assert_eq!(
-            format!("{key:?}"),
-            format!("SigningKey {{ alg: EdDsa, kid: {:?}, .. }}", key.kid())
-        );
+        assert_eq!(format!("{key:?}"), format!("SigningKey {{ alg: EdDsa, kid: {:?}, .. }}", key.kid()));
     }
 
     #[test]

@@ -109,10 +109,7 @@ impl RefreshToken {
         let generation = self.generation.to_be_bytes();
         let tag = key.sign_parts(&[REFRESH_DOMAIN, family, &generation]);
         let mut bytes = [0; REFRESH_BYTES];
-        for (to, from) in bytes
-            .iter_mut()
-            .zip(family.iter().chain(&generation).chain(&tag))
-        {
+        for (to, from) in bytes.iter_mut().zip(family.iter().chain(&generation).chain(&tag)) {
             *to = *from;
         }
         let mut text = String::with_capacity(Prefix::Refresh.as_str().len() + REFRESH_CHARS);
@@ -126,30 +123,21 @@ impl RefreshToken {
     /// # Errors
     /// [`RefreshTokenError`], whether malformed or forged.
     pub fn decode(text: &str, key: &MacKey) -> Result<Self, RefreshTokenError> {
-        let body = text
-            .strip_prefix(Prefix::Refresh.as_str())
-            .ok_or(RefreshTokenError)?;
+        let body = text.strip_prefix(Prefix::Refresh.as_str()).ok_or(RefreshTokenError)?;
         if body.len() != REFRESH_CHARS {
             return Err(RefreshTokenError);
         }
         // The decoder wants room for whole groups of four characters.
         let mut buffer = [0; REFRESH_CHARS.div_ceil(4) * 3];
-        let len = B64
-            .decode_slice(body, &mut buffer)
-            .map_err(|_| RefreshTokenError)?;
+        let len = B64.decode_slice(body, &mut buffer).map_err(|_| RefreshTokenError)?;
         let bytes = buffer.get(..len).ok_or(RefreshTokenError)?;
-        let (family, rest) = bytes
-            .split_first_chunk::<FAMILY_BYTES>()
-            .ok_or(RefreshTokenError)?;
+        let (family, rest) = bytes.split_first_chunk::<FAMILY_BYTES>().ok_or(RefreshTokenError)?;
         let (generation, tag) = rest.split_first_chunk::<8>().ok_or(RefreshTokenError)?;
         let expected = key.sign_parts(&[REFRESH_DOMAIN, family, generation]);
         if !super::constant_time_eq(&expected, tag) {
             return Err(RefreshTokenError);
         }
-        Ok(Self {
-            family: Uuid::from_bytes(*family),
-            generation: u64::from_be_bytes(*generation),
-        })
+        Ok(Self { family: Uuid::from_bytes(*family), generation: u64::from_be_bytes(*generation) })
     }
 }
 
@@ -168,10 +156,8 @@ mod tests {
         let mut bytes = [0; 32];
         bytes[..20].fill(0x0b);
         let tag = MacKey::new(&bytes).sign(b"Hi There");
-        let expected: [u128; 2] = [
-            0xb034_4c61_d8db_3853_5ca8_afce_af0b_f12b,
-            0x881d_c200_c983_3da7_26e9_376c_2e32_cff7,
-        ];
+        let expected: [u128; 2] =
+            [0xb034_4c61_d8db_3853_5ca8_afce_af0b_f12b, 0x881d_c200_c983_3da7_26e9_376c_2e32_cff7];
         assert_eq!(tag.as_slice(), expected.map(u128::to_be_bytes).concat());
     }
 
@@ -190,15 +176,10 @@ mod tests {
 
     #[test]
     fn a_refresh_token_keeps_its_layout() {
-        let token = RefreshToken {
-            family: Uuid::from_u128(0x0123),
-            generation: 5,
-        };
+        let token = RefreshToken { family: Uuid::from_u128(0x0123), generation: 5 };
         let text = token.encode(&key(1));
         assert_eq!(text.expose().len(), 79);
-        let bytes = B64
-            .decode(text.expose().strip_prefix("dzr_").unwrap())
-            .unwrap();
+        let bytes = B64.decode(text.expose().strip_prefix("dzr_").unwrap()).unwrap();
         assert_eq!(&bytes[..16], token.family.as_bytes());
         assert_eq!(bytes[16..24], 5u64.to_be_bytes());
         let message = [b"denizen-refresh-v1", &bytes[..24]].concat();
@@ -207,11 +188,7 @@ mod tests {
 
     #[test]
     fn a_changed_refresh_token_is_refused() {
-        let text = RefreshToken {
-            family: Uuid::from_u128(1),
-            generation: 1,
-        }
-        .encode(&key(1));
+        let text = RefreshToken { family: Uuid::from_u128(1), generation: 1 }.encode(&key(1));
         assert!(RefreshToken::decode(text.expose(), &key(1)).is_ok());
         assert!(RefreshToken::decode(text.expose(), &key(2)).is_err());
         for at in 0..text.expose().len() {
@@ -219,10 +196,7 @@ mod tests {
                 let mut changed = text.expose().to_owned();
                 changed.replace_range(at..=at, replacement);
                 if changed != text.expose() {
-                    assert!(
-                        RefreshToken::decode(&changed, &key(1)).is_err(),
-                        "{changed}"
-                    );
+                    assert!(RefreshToken::decode(&changed, &key(1)).is_err(), "{changed}");
                 }
             }
             assert!(RefreshToken::decode(&text.expose()[..at], &key(1)).is_err());

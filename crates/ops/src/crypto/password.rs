@@ -43,11 +43,7 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self {
-            memory_kib: 19 * 1024,
-            passes: 2,
-            lanes: 1,
-        }
+        Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 }
     }
 }
 
@@ -61,13 +57,7 @@ impl Params {
             && (1..=MAX_PASSES).contains(&passes)
             && memory_kib <= MAX_MEMORY_KIB
             && memory_kib >= 8 * lanes;
-        bounded
-            .then_some(Self {
-                memory_kib,
-                passes,
-                lanes,
-            })
-            .ok_or(HashError::Params)
+        bounded.then_some(Self { memory_kib, passes, lanes }).ok_or(HashError::Params)
     }
 
     /// Memory in KiB.
@@ -95,8 +85,7 @@ impl Params {
     }
 
     fn argon2(self) -> Result<argon2::Params, HashError> {
-        argon2::Params::new(self.memory_kib, self.passes, self.lanes, Some(HASH_BYTES))
-            .map_err(|_| HashError::Params)
+        argon2::Params::new(self.memory_kib, self.passes, self.lanes, Some(HASH_BYTES)).map_err(|_| HashError::Params)
     }
 }
 
@@ -146,11 +135,7 @@ impl Default for Config {
     /// As many threads as the machine runs at once, 512 waiting, default costs.
     fn default() -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self {
-            threads,
-            queue: 512,
-            params: Params::default(),
-        }
+        Self { threads, queue: 512, params: Params::default() }
     }
 }
 
@@ -172,23 +157,11 @@ impl Hasher {
         let (jobs, receiver) = crossbeam_channel::bounded(config.queue);
         for number in 0..config.threads.max(1) {
             let receiver = receiver.clone();
-            thread::Builder::new()
-                .name(format!("password-{number}"))
-                .spawn(move || work(&receiver))?;
+            thread::Builder::new().name(format!("password-{number}")).spawn(move || work(&receiver))?;
         }
         // No password is known to have this hash, and checking one against it costs what any check costs.
-        let dummy = phc(
-            config.params,
-            &rng.bytes::<SALT_BYTES>(),
-            &rng.bytes::<HASH_BYTES>(),
-        )
-        .into();
-        Ok(Self {
-            jobs,
-            rng,
-            params: config.params,
-            dummy,
-        })
+        let dummy = phc(config.params, &rng.bytes::<SALT_BYTES>(), &rng.bytes::<HASH_BYTES>()).into();
+        Ok(Self { jobs, rng, params: config.params, dummy })
     }
 
     /// The cost of new hashes.
@@ -209,8 +182,7 @@ impl Hasher {
     /// [`HashError::Busy`] and, never in practice, the others.
     pub async fn hash(&self, password: Secret, params: Params) -> Result<String, HashError> {
         let salt = self.rng.bytes();
-        self.run(move |memory| hash(&password, params, &salt, memory))
-            .await
+        self.run(move |memory| hash(&password, params, &salt, memory)).await
     }
 
     /// Checks a password against a PHC string of argon2id, argon2i or argon2d.
@@ -219,8 +191,7 @@ impl Hasher {
     /// [`HashError::Busy`]; [`HashError::Malformed`] and [`HashError::Params`] for a hash that can't be checked.
     pub async fn verify(&self, password: Secret, phc: String) -> Result<Verdict, HashError> {
         let wanted = self.params;
-        self.run(move |memory| verify(&password, &phc, wanted, memory))
-            .await
+        self.run(move |memory| verify(&password, &phc, wanted, memory)).await
     }
 
     /// Costs what [`Hasher::verify`] costs with the current parameters and never succeeds: for an unknown user, so that
@@ -229,12 +200,7 @@ impl Hasher {
     /// # Errors
     /// [`HashError::Busy`], exactly when `verify` would be.
     pub async fn verify_dummy(&self, password: Secret) -> Result<Verdict, HashError> {
-        self.verify(password, self.dummy.as_ref().to_owned())
-            .await
-            .map(|_| Verdict {
-                ok: false,
-                needs_upgrade: false,
-            })
+        self.verify(password, self.dummy.as_ref().to_owned()).await.map(|_| Verdict { ok: false, needs_upgrade: false })
     }
 
     async fn run<T, F>(&self, task: F) -> Result<T, HashError>
@@ -262,10 +228,7 @@ impl Hasher {
 
 impl fmt::Debug for Hasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hasher")
-            .field("params", &self.params)
-            .field("waiting", &self.waiting())
-            .finish_non_exhaustive()
+        f.debug_struct("Hasher").field("params", &self.params).field("waiting", &self.waiting()).finish_non_exhaustive()
     }
 }
 
@@ -298,21 +261,14 @@ fn hash(
     Ok(phc(params, salt, &out))
 }
 
-fn verify(
-    password: &Secret,
-    phc: &str,
-    wanted: Params,
-    memory: &mut Vec<Block>,
-) -> Result<Verdict, HashError> {
+fn verify(password: &Secret, phc: &str, wanted: Params, memory: &mut Vec<Block>) -> Result<Verdict, HashError> {
     let parsed = PasswordHash::new(phc).map_err(|_| HashError::Malformed)?;
     let (Some(salt), Some(expected)) = (&parsed.salt, &parsed.hash) else {
         return Err(HashError::Malformed);
     };
-    let algorithm =
-        Algorithm::try_from(parsed.algorithm.as_str()).map_err(|_| HashError::Malformed)?;
+    let algorithm = Algorithm::try_from(parsed.algorithm.as_str()).map_err(|_| HashError::Malformed)?;
     // Strings from before version 19 carry none (argon2's reference implementation, encoding.c).
-    let version =
-        Version::try_from(parsed.version.unwrap_or(0x10)).map_err(|_| HashError::Malformed)?;
+    let version = Version::try_from(parsed.version.unwrap_or(0x10)).map_err(|_| HashError::Malformed)?;
     let raw = argon2::Params::try_from(&parsed).map_err(|_| HashError::Malformed)?;
     let params = Params::new(raw.m_cost(), raw.t_cost(), raw.p_cost())?;
 
@@ -323,17 +279,8 @@ fn verify(
         || expected.len() < HASH_BYTES;
 
     let mut actual = vec![0; expected.len()];
-    compute(
-        &Argon2::new(algorithm, version, raw),
-        password,
-        salt,
-        &mut actual,
-        memory,
-    )?;
-    Ok(Verdict {
-        ok: constant_time_eq(&actual, expected.as_bytes()),
-        needs_upgrade,
-    })
+    compute(&Argon2::new(algorithm, version, raw), password, salt, &mut actual, memory)?;
+    Ok(Verdict { ok: constant_time_eq(&actual, expected.as_bytes()), needs_upgrade })
 }
 
 fn compute(
@@ -345,9 +292,7 @@ fn compute(
 ) -> Result<(), HashError> {
     let blocks = argon2.params().block_count();
     if let Some(missing) = blocks.checked_sub(memory.len()) {
-        memory
-            .try_reserve_exact(missing)
-            .map_err(|_| HashError::Memory)?;
+        memory.try_reserve_exact(missing).map_err(|_| HashError::Memory)?;
         memory.resize(blocks, Block::new());
     }
     let memory = memory.get_mut(..blocks).ok_or(HashError::Memory)?;
@@ -358,11 +303,7 @@ fn compute(
 
 /// The PHC string: <https://github.com/P-H-C/phc-string-format>.
 fn phc(params: Params, salt: &[u8], hash: &[u8]) -> String {
-    let Params {
-        memory_kib,
-        passes,
-        lanes,
-    } = params;
+    let Params { memory_kib, passes, lanes } = params;
     let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash));
     format!("$argon2id$v=19$m={memory_kib},t={passes},p={lanes}${salt}${hash}")
 }
@@ -377,22 +318,10 @@ mod tests {
     use std::task::{Context, Waker};
     use std::time::Duration;
 
-    const CHEAP: Params = Params {
-        memory_kib: 64,
-        passes: 1,
-        lanes: 1,
-    };
+    const CHEAP: Params = Params { memory_kib: 64, passes: 1, lanes: 1 };
 
     fn hasher(threads: usize, queue: usize, params: Params) -> Hasher {
-        Hasher::start(
-            &Config {
-                threads,
-                queue,
-                params,
-            },
-            Rng::seeded(1),
-        )
-        .unwrap()
+        Hasher::start(&Config { threads, queue, params }, Rng::seeded(1)).unwrap()
     }
 
     /// Occupies one thread until the returned sender is dropped; has begun when this returns.
@@ -416,27 +345,11 @@ mod tests {
         let phc = hasher.hash("correct horse".into(), CHEAP).await.unwrap();
         assert!(phc.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{phc}");
         assert_eq!(
-            hasher
-                .verify("correct horse".into(), phc.clone())
-                .await
-                .unwrap(),
-            Verdict {
-                ok: true,
-                needs_upgrade: false
-            }
+            hasher.verify("correct horse".into(), phc.clone()).await.unwrap(),
+            Verdict { ok: true, needs_upgrade: false }
         );
-        assert!(
-            !hasher
-                .verify("battery staple".into(), phc.clone())
-                .await
-                .unwrap()
-                .ok
-        );
-        assert_ne!(
-            hasher.hash("correct horse".into(), CHEAP).await.unwrap(),
-            phc,
-            "each has its salt"
-        );
+        assert!(!hasher.verify("battery staple".into(), phc.clone()).await.unwrap().ok);
+        assert_ne!(hasher.hash("correct horse".into(), CHEAP).await.unwrap(), phc, "each has its salt");
     }
 
     #[tokio::test]
@@ -458,22 +371,8 @@ mod tests {
             "$argon2i$m=65536,t=2,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ",
             "$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+YFY4NeBbtA",
         ] {
-            assert!(
-                hasher
-                    .verify("password".into(), phc.to_owned())
-                    .await
-                    .unwrap()
-                    .ok,
-                "{phc}"
-            );
-            assert!(
-                !hasher
-                    .verify("Password".into(), phc.to_owned())
-                    .await
-                    .unwrap()
-                    .ok,
-                "{phc}"
-            );
+            assert!(hasher.verify("password".into(), phc.to_owned()).await.unwrap().ok, "{phc}");
+            assert!(!hasher.verify("Password".into(), phc.to_owned()).await.unwrap().ok, "{phc}");
         }
     }
 
@@ -482,16 +381,9 @@ mod tests {
         use argon2::PasswordVerifier as _;
         let hasher = hasher(1, 8, CHEAP);
         // Growing and shrinking in turn: reused memory must not leak into a hash.
-        for params in [
-            Params::new(512, 2, 1),
-            Params::new(64, 3, 2),
-            Params::new(1024, 1, 4),
-            Params::new(64, 1, 1),
-        ] {
+        for params in [Params::new(512, 2, 1), Params::new(64, 3, 2), Params::new(1024, 1, 4), Params::new(64, 1, 1)] {
             let phc = hasher.hash("x".into(), params.unwrap()).await.unwrap();
-            Argon2::default()
-                .verify_password(b"x", &PasswordHash::new(&phc).unwrap())
-                .unwrap();
+            Argon2::default().verify_password(b"x", &PasswordHash::new(&phc).unwrap()).unwrap();
         }
     }
 
@@ -501,24 +393,14 @@ mod tests {
         let hasher = hasher(1, 8, strong);
         let mut needs = Vec::new();
         for (memory, passes) in [(64, 2), (128, 1), (64, 8), (128, 2), (256, 1), (128, 3)] {
-            let phc = hasher
-                .hash("x".into(), Params::new(memory, passes, 1).unwrap())
-                .await
-                .unwrap();
+            let phc = hasher.hash("x".into(), Params::new(memory, passes, 1).unwrap()).await.unwrap();
             let verdict = hasher.verify("x".into(), phc).await.unwrap();
             assert!(verdict.ok);
             needs.push(verdict.needs_upgrade);
         }
         assert_eq!(needs, [true, true, true, false, false, false]);
-        let argon2i =
-            "$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+YFY4NeBbtA";
-        assert!(
-            hasher
-                .verify("password".into(), argon2i.to_owned())
-                .await
-                .unwrap()
-                .needs_upgrade
-        );
+        let argon2i = "$argon2i$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweHKfbftvj+qf+YFY4NeBbtA";
+        assert!(hasher.verify("password".into(), argon2i.to_owned()).await.unwrap().needs_upgrade);
     }
 
     #[tokio::test]
@@ -528,14 +410,8 @@ mod tests {
             ("", HashError::Malformed),
             ("x", HashError::Malformed),
             ("$2b$10$abcdefghijklmnopqrstuv", HashError::Malformed),
-            (
-                "$scrypt$ln=15,r=8,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
-                HashError::Malformed,
-            ),
-            (
-                "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ",
-                HashError::Malformed,
-            ),
+            ("$scrypt$ln=15,r=8,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", HashError::Malformed),
+            ("$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ", HashError::Malformed),
             (
                 "$argon2id$v=18$m=64,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
                 HashError::Malformed,
@@ -549,11 +425,7 @@ mod tests {
                 HashError::Params,
             ),
         ] {
-            assert_eq!(
-                hasher.verify("x".into(), phc.to_owned()).await.unwrap_err(),
-                error,
-                "{phc}"
-            );
+            assert_eq!(hasher.verify("x".into(), phc.to_owned()).await.unwrap_err(), error, "{phc}");
         }
         assert_eq!(Params::new(7, 1, 1).unwrap_err(), HashError::Params);
         assert_eq!(Params::new(64, 0, 1).unwrap_err(), HashError::Params);
@@ -563,13 +435,7 @@ mod tests {
     #[tokio::test]
     async fn a_dummy_never_verifies_but_hashes_with_the_pools_costs() {
         let hasher = hasher(1, 8, CHEAP);
-        assert_eq!(
-            hasher.verify_dummy("x".into()).await.unwrap(),
-            Verdict {
-                ok: false,
-                needs_upgrade: false
-            }
-        );
+        assert_eq!(hasher.verify_dummy("x".into()).await.unwrap(), Verdict { ok: false, needs_upgrade: false });
         assert!(hasher.dummy.starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
         let real = hasher.hash("x".into(), CHEAP).await.unwrap();
         assert_eq!(hasher.dummy.len(), real.len());
@@ -585,14 +451,8 @@ mod tests {
         assert!(first.as_mut().poll(&mut context).is_pending());
         assert!(second.as_mut().poll(&mut context).is_pending());
         assert_eq!(hasher.waiting(), 2);
-        assert_eq!(
-            hasher.verify_dummy("x".into()).await.unwrap_err(),
-            HashError::Busy
-        );
-        assert_eq!(
-            hasher.hash("x".into(), CHEAP).await.unwrap_err(),
-            HashError::Busy
-        );
+        assert_eq!(hasher.verify_dummy("x".into()).await.unwrap_err(), HashError::Busy);
+        assert_eq!(hasher.hash("x".into(), CHEAP).await.unwrap_err(), HashError::Busy);
         drop(release);
         assert!(first.await.is_ok() && second.await.is_ok());
         assert!(hasher.verify_dummy("x".into()).await.is_ok());
@@ -612,12 +472,7 @@ mod tests {
         };
         {
             let mut given_up = pin!(count(&ran));
-            assert!(
-                given_up
-                    .as_mut()
-                    .poll(&mut Context::from_waker(Waker::noop()))
-                    .is_pending()
-            );
+            assert!(given_up.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         }
         drop(release);
         count(&ran).await.unwrap();
@@ -660,14 +515,8 @@ mod tests {
         drop(alive);
         let clone = hasher.clone();
         drop(hasher);
-        assert!(
-            clone.verify_dummy("x".into()).await.is_ok(),
-            "a clone keeps the pool"
-        );
+        assert!(clone.verify_dummy("x".into()).await.is_ok(), "a clone keeps the pool");
         drop(clone);
-        assert_eq!(
-            ended.recv_timeout(Duration::from_secs(10)).unwrap_err(),
-            mpsc::RecvTimeoutError::Disconnected
-        );
+        assert_eq!(ended.recv_timeout(Duration::from_secs(10)).unwrap_err(), mpsc::RecvTimeoutError::Disconnected);
     }
 }

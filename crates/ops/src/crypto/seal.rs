@@ -112,8 +112,7 @@ impl MasterKey {
 
     /// HKDF-Expand (RFC 5869, section 2.3) of one block. The key is uniformly random, so Extract has nothing to do.
     fn derive(&self, domain: &str, label: &str) -> Zeroizing<[u8; KEY_BYTES]> {
-        let mut context =
-            hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, self.bytes.as_ref()));
+        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, self.bytes.as_ref()));
         context.update(domain.as_bytes());
         context.update(&[0]);
         context.update(label.as_bytes());
@@ -126,9 +125,7 @@ impl MasterKey {
 
 impl fmt::Debug for MasterKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MasterKey")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("MasterKey").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -141,12 +138,8 @@ impl PreparedKey {
     #[expect(clippy::expect_used, reason = "AES-256 takes every key of 32 bytes")]
     fn new(master: &MasterKey) -> Self {
         let bytes = master.derive("denizen-seal-v1", "");
-        let key =
-            UnboundKey::new(&AES_256_GCM, bytes.as_ref()).expect("32 bytes are an AES-256 key");
-        Self {
-            id: master.id.clone(),
-            key: LessSafeKey::new(key),
-        }
+        let key = UnboundKey::new(&AES_256_GCM, bytes.as_ref()).expect("32 bytes are an AES-256 key");
+        Self { id: master.id.clone(), key: LessSafeKey::new(key) }
     }
 }
 
@@ -163,11 +156,7 @@ impl Sealer {
     /// Expands the keys once. `older` are only opened with.
     #[must_use]
     pub fn new(rng: Rng, current: &MasterKey, older: &[MasterKey]) -> Self {
-        Self {
-            rng,
-            current: PreparedKey::new(current),
-            older: older.iter().map(PreparedKey::new).collect(),
-        }
+        Self { rng, current: PreparedKey::new(current), older: older.iter().map(PreparedKey::new).collect() }
     }
 
     /// Seals `plaintext` for `purpose`, such as `"signing_keys.private"`. The same purpose opens it again.
@@ -175,10 +164,7 @@ impl Sealer {
     /// # Panics
     /// On a plaintext of 64 GiB, the limit of AES-GCM; and as [`Rng::fill`].
     #[must_use]
-    #[expect(
-        clippy::expect_used,
-        reason = "AES-GCM seals whatever is shorter than 64 GiB"
-    )]
+    #[expect(clippy::expect_used, reason = "AES-GCM seals whatever is shorter than 64 GiB")]
     pub fn seal(&self, purpose: &str, plaintext: impl AsRef<[u8]>) -> String {
         let plaintext = plaintext.as_ref();
         let nonce: [u8; NONCE_LEN] = self.rng.bytes();
@@ -187,16 +173,11 @@ impl Sealer {
         body.extend_from_slice(plaintext);
         self.current
             .key
-            .seal_in_place_append_tag(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(purpose.as_bytes()),
-                &mut body,
-            )
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(purpose.as_bytes()), &mut body)
             .expect("the plaintext is shorter than 64 GiB");
 
-        let mut out = String::with_capacity(
-            VERSION.len() + self.current.id.len() + 2 + (NONCE_LEN + body.len()).div_ceil(3) * 4,
-        );
+        let mut out =
+            String::with_capacity(VERSION.len() + self.current.id.len() + 2 + (NONCE_LEN + body.len()).div_ceil(3) * 4);
         out.push_str(VERSION);
         out.push('.');
         out.push_str(&self.current.id);
@@ -217,12 +198,7 @@ impl Sealer {
         let mut body = Zeroizing::new(B64.decode(body).map_err(|_| SealError::Malformed)?);
         let nonce: [u8; NONCE_LEN] = *body.first_chunk().ok_or(SealError::Malformed)?;
         let len = key
-            .open_within(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(purpose.as_bytes()),
-                &mut body,
-                NONCE_LEN..,
-            )
+            .open_within(Nonce::assume_unique_for_key(nonce), Aad::from(purpose.as_bytes()), &mut body, NONCE_LEN..)
             .map_err(|_| SealError::Refused)?
             .len();
         body.truncate(len);
@@ -242,20 +218,14 @@ impl Sealer {
     }
 
     fn find(&self, id: &str) -> Option<&LessSafeKey> {
-        std::iter::once(&self.current)
-            .chain(&self.older)
-            .find(|key| key.id == id)
-            .map(|key| &key.key)
+        std::iter::once(&self.current).chain(&self.older).find(|key| key.id == id).map(|key| &key.key)
     }
 }
 
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let older: Vec<_> = self.older.iter().map(|key| &key.id).collect();
-        f.debug_struct("Sealer")
-            .field("current", &self.current.id)
-            .field("older", &older)
-            .finish_non_exhaustive()
+        f.debug_struct("Sealer").field("current", &self.current.id).field("older", &older).finish_non_exhaustive()
     }
 }
 
@@ -297,13 +267,7 @@ mod tests {
 
     #[test]
     fn a_key_of_another_length_is_no_master_key() {
-        for text in [
-            "",
-            "AAAA",
-            "not base64!",
-            &STANDARD.encode([0; 31]),
-            &STANDARD.encode([0; 33]),
-        ] {
+        for text in ["", "AAAA", "not base64!", &STANDARD.encode([0; 31]), &STANDARD.encode([0; 33])] {
             assert_eq!(MasterKey::parse(text).unwrap_err(), MasterKeyError);
         }
     }
@@ -311,10 +275,7 @@ mod tests {
     #[test]
     fn a_key_id_is_stable() {
         let key = MasterKey::parse(&STANDARD.encode([0; 32])).unwrap();
-        let hash = digest::digest(
-            &digest::SHA256,
-            &[b"denizen-master-key-id-v1".as_slice(), &[0; 32]].concat(),
-        );
+        let hash = digest::digest(&digest::SHA256, &[b"denizen-master-key-id-v1".as_slice(), &[0; 32]].concat());
         let start: [u8; 4] = hash.as_ref()[..4].try_into().unwrap();
         assert_eq!(key.id(), format!("{:08x}", u32::from_be_bytes(start)));
     }
@@ -323,14 +284,8 @@ mod tests {
     fn a_value_opens_only_for_its_purpose() {
         let room = sealer(1);
         let sealed = room.seal("totp.secret", "abc");
-        assert_eq!(
-            room.open("totp.secret", &sealed).unwrap().as_slice(),
-            b"abc"
-        );
-        assert_eq!(
-            room.open("totp.other", &sealed).unwrap_err(),
-            SealError::Refused
-        );
+        assert_eq!(room.open("totp.secret", &sealed).unwrap().as_slice(), b"abc");
+        assert_eq!(room.open("totp.other", &sealed).unwrap_err(), SealError::Refused);
         assert!(sealed.starts_with(&format!("v1.{}.", room.current_id())));
     }
 
@@ -349,10 +304,7 @@ mod tests {
         assert_eq!(rotated.open("p", &sealed).unwrap().as_slice(), b"abc");
         assert!(!rotated.is_current(&sealed));
         assert!(rotated.is_current(&rotated.seal("p", "abc")));
-        assert_eq!(
-            Sealer::new(rng, &new, &[]).open("p", &sealed).unwrap_err(),
-            SealError::UnknownKey
-        );
+        assert_eq!(Sealer::new(rng, &new, &[]).open("p", &sealed).unwrap_err(), SealError::UnknownKey);
     }
 
     #[test]
@@ -364,25 +316,13 @@ mod tests {
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 1;
-            assert_eq!(
-                room.open("p", &format!("{head}.{}", B64.encode(changed)))
-                    .unwrap_err(),
-                SealError::Refused
-            );
+            assert_eq!(room.open("p", &format!("{head}.{}", B64.encode(changed))).unwrap_err(), SealError::Refused);
             let cut = room.open("p", &format!("{head}.{}", B64.encode(&bytes[..at])));
-            assert!(matches!(
-                cut.unwrap_err(),
-                SealError::Refused | SealError::Malformed
-            ));
+            assert!(matches!(cut.unwrap_err(), SealError::Refused | SealError::Malformed));
         }
-        for malformed in [
-            "",
-            "v1",
-            "v1.x",
-            &format!("v2{}", &sealed[2..]),
-            &format!("{sealed}.x"),
-            &format!("{sealed}="),
-        ] {
+        for malformed in
+            ["", "v1", "v1.x", &format!("v2{}", &sealed[2..]), &format!("{sealed}.x"), &format!("{sealed}=")]
+        {
             assert!(room.open("p", malformed).is_err());
         }
     }

@@ -41,10 +41,7 @@ impl Rng {
     /// Clones share one position, so two draws never repeat within one source.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
-        Self(Source::Seeded {
-            seed,
-            counter: Arc::default(),
-        })
+        Self(Source::Seeded { seed, counter: Arc::default() })
     }
 
     /// Fills `out` with random bytes.
@@ -58,9 +55,7 @@ impl Rng {
     )]
     pub fn fill(&self, out: &mut [u8]) {
         match &self.0 {
-            Source::System(random) => random
-                .fill(out)
-                .expect("the system's random generator works"),
+            Source::System(random) => random.fill(out).expect("the system's random generator works"),
             Source::Seeded { seed, counter } => {
                 for chunk in out.chunks_mut(digest::SHA256_OUTPUT_LEN) {
                     let mut block = digest::Context::new(&digest::SHA256);
@@ -200,10 +195,8 @@ impl Token {
     #[must_use]
     pub fn parse(text: &str, prefix: Prefix) -> Option<Self> {
         let body = text.strip_prefix(prefix.as_str())?;
-        let fits = body.len() == TOKEN_CHARS
-            && body
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        let fits =
+            body.len() == TOKEN_CHARS && body.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
         fits.then(|| Self(Secret::from(text)))
     }
 
@@ -264,20 +257,11 @@ mod tests {
     #[test]
     fn a_token_carries_its_prefix_and_256_bits() {
         let rng = Rng::system();
-        for prefix in [
-            Prefix::ApiKey,
-            Prefix::Session,
-            Prefix::Refresh,
-            Prefix::ClientSecret,
-            Prefix::Bare,
-        ] {
+        for prefix in [Prefix::ApiKey, Prefix::Session, Prefix::Refresh, Prefix::ClientSecret, Prefix::Bare] {
             let token = Token::generate(&rng, prefix);
             let body = token.expose().strip_prefix(prefix.as_str()).unwrap();
             assert_eq!(B64.decode(body).unwrap().len(), TOKEN_BYTES);
-            assert_eq!(
-                Token::parse(token.expose(), prefix).unwrap().hash(),
-                token.hash()
-            );
+            assert_eq!(Token::parse(token.expose(), prefix).unwrap().hash(), token.hash());
             assert_ne!(Token::generate(&rng, prefix).expose(), token.expose());
         }
     }
@@ -294,10 +278,7 @@ mod tests {
     #[test]
     fn a_token_is_stored_as_its_sha256() {
         // FIPS 180-2, B.1: SHA-256 of "abc".
-        assert_eq!(
-            hash_token("abc"),
-            "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0"
-        );
+        assert_eq!(hash_token("abc"), "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0");
     }
 
     #[test]

@@ -12,12 +12,7 @@ use denizen_model::{
 };
 use denizen_store::{self as store, Events, authenticators::StoredPassword};
 
-use crate::{
-    App, Cx, May, Result, api_keys,
-    authenticators::temporary_password,
-    crypto::Secret,
-    cx::Detail,
-};
+use crate::{App, Cx, May, Result, api_keys, authenticators::temporary_password, crypto::Secret, cx::Detail};
 
 /// A user that was created, with what is shown once.
 #[derive(Debug)]
@@ -106,7 +101,11 @@ fn check_first_password(password: &NewPassword, user: &User, settings: &RealmSet
 }
 
 /// A user's password that is ready to be stored, and the text of a temporary one.
-pub(crate) async fn prepare_password(app: &App, now: Timestamp, password: NewPassword) -> Result<Option<(StoredPassword, Option<Secret>)>> {
+pub(crate) async fn prepare_password(
+    app: &App,
+    now: Timestamp,
+    password: NewPassword,
+) -> Result<Option<(StoredPassword, Option<Secret>)>> {
     let (text, temporary) = match password {
         NewPassword::None => return Ok(None),
         NewPassword::Set(text) => (Secret::new(text), false),
@@ -121,7 +120,13 @@ pub(crate) async fn prepare_password(app: &App, now: Timestamp, password: NewPas
 ///
 /// # Errors
 /// When a field is not acceptable or the username is taken.
-pub async fn create_human(app: &App, cx: &Cx, may: May<UsersWrite>, new: NewHuman, password: NewPassword) -> Result<Created> {
+pub async fn create_human(
+    app: &App,
+    cx: &Cx,
+    may: May<UsersWrite>,
+    new: NewHuman,
+    password: NewPassword,
+) -> Result<Created> {
     let realm = crate::realms::get_in_scope(app, may.realm()).await?;
     let mut errors = FieldErrors::new();
     let mut user = human(app, cx, &realm, new, &mut errors);
@@ -133,11 +138,18 @@ pub async fn create_human(app: &App, cx: &Cx, may: May<UsersWrite>, new: NewHuma
     let (app2, cx2, record) = (app.clone(), cx.clone(), user.clone());
     app.write(cx, move |mut tx| {
         store::users::insert(&mut tx, &record)?;
-        let created = cx2.user_event(&app2, EventType::UserCreated, &record).detail("username", record.username.as_str()).detail("kind", "human");
+        let created = cx2
+            .user_event(&app2, EventType::UserCreated, &record)
+            .detail("username", record.username.as_str())
+            .detail("kind", "human");
         let mut more = Vec::new();
         if let Some(password) = &stored {
             store::authenticators::put_password(&mut tx, record.realm_id, record.id, password, cx2.now)?;
-            let kind = if password.temporary { EventType::UserPasswordTemporaryIssued } else { EventType::UserPasswordChanged };
+            let kind = if password.temporary {
+                EventType::UserPasswordTemporaryIssued
+            } else {
+                EventType::UserPasswordChanged
+            };
             more.push(cx2.user_event(&app2, kind, &record));
         }
         Ok(tx.commit(Events::new(created, more), ())?)
@@ -166,8 +178,14 @@ pub async fn create_machine(app: &App, cx: &Cx, may: May<UsersWrite>, new: NewMa
     app.write(cx, move |mut tx| {
         store::users::insert(&mut tx, &record)?;
         store::api_keys::insert(&mut tx, record.realm_id, &stored, &hash)?;
-        let created = cx2.user_event(&app2, EventType::UserCreated, &record).detail("username", record.username.as_str()).detail("kind", "machine");
-        let keyed = cx2.user_event(&app2, EventType::ApiKeyCreated, &record).detail("name", stored.name.as_str()).detail("hint", stored.hint.as_str());
+        let created = cx2
+            .user_event(&app2, EventType::UserCreated, &record)
+            .detail("username", record.username.as_str())
+            .detail("kind", "machine");
+        let keyed = cx2
+            .user_event(&app2, EventType::ApiKeyCreated, &record)
+            .detail("name", stored.name.as_str())
+            .detail("hint", stored.hint.as_str());
         Ok(tx.commit(Events::new(created, [keyed]), ())?)
     })
     .await?;

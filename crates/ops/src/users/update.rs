@@ -17,7 +17,14 @@ use crate::{App, Cx, Error, May, Result, admins, cx::Detail};
 ///
 /// # Errors
 /// When a field is not acceptable, or the record was changed in the meantime.
-pub async fn update(app: &App, cx: &Cx, may: May<UsersWrite>, id: UserId, patch: UserPatch, if_version: Option<i64>) -> Result<User> {
+pub async fn update(
+    app: &App,
+    cx: &Cx,
+    may: May<UsersWrite>,
+    id: UserId,
+    patch: UserPatch,
+    if_version: Option<i64>,
+) -> Result<User> {
     let realm = crate::realms::get_in_scope(app, may.realm()).await?;
     change(app, cx, &may, id, if_version, move |user, errors| {
         apply(user, patch.clone(), realm.settings.username_changeable, errors);
@@ -78,8 +85,13 @@ fn apply(user: &mut User, patch: UserPatch, username_changeable: bool, errors: &
     }
 }
 
-
-fn state(field: &str, wanted: Option<VerificationState>, present: bool, state: &mut VerificationState, errors: &mut FieldErrors) {
+fn state(
+    field: &str,
+    wanted: Option<VerificationState>,
+    present: bool,
+    state: &mut VerificationState,
+    errors: &mut FieldErrors,
+) {
     match wanted {
         Some(VerificationState::VerificationRequested) if *state != VerificationState::VerificationRequested => {
             errors.add(field, "This Denizen sends no verification messages yet; choose verified or unverified.");
@@ -150,7 +162,14 @@ pub async fn verify_email(app: &App, cx: &Cx, may: May<UsersWrite>, id: UserId) 
     .await
 }
 
-async fn change<F>(app: &App, cx: &Cx, may: &May<UsersWrite>, id: UserId, if_version: Option<i64>, edit: F) -> Result<User>
+async fn change<F>(
+    app: &App,
+    cx: &Cx,
+    may: &May<UsersWrite>,
+    id: UserId,
+    if_version: Option<i64>,
+    edit: F,
+) -> Result<User>
 where
     F: Fn(&mut User, &mut FieldErrors) -> Vec<EventType> + Send + 'static,
 {
@@ -170,14 +189,21 @@ where
             return Ok(tx.unaudited("nothing was changed", user)?);
         }
         let changes = differences(&before, &user);
-        let events = kinds.into_iter().map(|kind| cx2.user_event(&app2, kind, &user).detail("changes", changes.clone()));
+        let events =
+            kinds.into_iter().map(|kind| cx2.user_event(&app2, kind, &user).detail("changes", changes.clone()));
         let events = events.collect();
         store_changed(tx, &cx2, &before, user, events)
     })
     .await
 }
 
-fn store_changed(mut tx: WriteTx<'_>, cx: &Cx, before: &User, mut user: User, events: Vec<NewEvent>) -> Result<Audited<User>> {
+fn store_changed(
+    mut tx: WriteTx<'_>,
+    cx: &Cx,
+    before: &User,
+    mut user: User,
+    events: Vec<NewEvent>,
+) -> Result<Audited<User>> {
     user.updated_at = cx.now;
     if !store::users::update(&mut tx, before, &user)? {
         return Err(Error::changed());
@@ -207,5 +233,8 @@ fn differences(before: &User, after: &User) -> Map<String, Value> {
         ]
     };
     let pairs = facts(before).into_iter().zip(facts(after));
-    pairs.filter(|((_, old), (_, new))| old != new).map(|((key, old), (_, new))| (key.to_owned(), json!({"before": old, "after": new}))).collect()
+    pairs
+        .filter(|((_, old), (_, new))| old != new)
+        .map(|((key, old), (_, new))| (key.to_owned(), json!({"before": old, "after": new})))
+        .collect()
 }

@@ -86,7 +86,8 @@ impl PgConn {
     fn noting<T>(&mut self, result: std::result::Result<T, postgres::Error>) -> Result<T> {
         result.map_err(|failure| {
             let code = failure.code();
-            self.saw_transient |= matches!(code, Some(&SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE));
+            self.saw_transient |=
+                matches!(code, Some(&SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE));
             error(failure)
         })
     }
@@ -135,7 +136,11 @@ fn tls() -> Result<MakeRustlsConnect> {
 }
 
 impl ToSql for Value<'_> {
-    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> std::result::Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> std::result::Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
             Value::Null => Ok(IsNull::Yes),
             Value::Bool(value) => value.to_sql(ty, out),

@@ -36,7 +36,8 @@ pub fn list(tx: &mut ReadTx<'_>, realm: RealmId, query: &UserQuery) -> Result<Pa
         (total, if matches <= COUNTED { Way::Index } else { Way::Walk })
     };
     let statement = build(tx.engine(), realm, query, &terms, way);
-    let mut rows = tx.list_text(&statement.text, &statement.values, |row| Ok((read_user(row)?, read_key(row, query.sort)?)))?;
+    let mut rows =
+        tx.list_text(&statement.text, &statement.values, |row| Ok((read_user(row)?, read_key(row, query.sort)?)))?;
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
@@ -84,7 +85,14 @@ fn read_key(row: &Row<'_>, sort: UserSort) -> Result<CursorKey> {
 }
 
 /// The conditions that the query's filters and terms put on a row.
-fn conditions<'q>(engine: Engine, statement: &mut Statement<'q>, realm: RealmId, query: &UserQuery, terms: &[String], way: Way) {
+fn conditions<'q>(
+    engine: Engine,
+    statement: &mut Statement<'q>,
+    realm: RealmId,
+    query: &UserQuery,
+    terms: &[String],
+    way: Way,
+) {
     let realm = statement.value(realm);
     statement.text.push_str(&format!(" WHERE realm_id = {realm}"));
     // Constants, not parameters, so that the planner can see that a partial index applies.
@@ -109,7 +117,9 @@ fn conditions<'q>(engine: Engine, statement: &mut Statement<'q>, realm: RealmId,
             .collect();
         if !phrases.is_empty() {
             let found = statement.value(phrases.join(" "));
-            statement.text.push_str(&format!(" AND num IN (SELECT rowid FROM user_search WHERE user_search MATCH {found})"));
+            statement
+                .text
+                .push_str(&format!(" AND num IN (SELECT rowid FROM user_search WHERE user_search MATCH {found})"));
         }
     }
 }

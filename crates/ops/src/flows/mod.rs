@@ -1,0 +1,3 @@
+//! Flows: what takes several pages, as state machines whose state travels sealed through the browser.
+
+pub mod sign_in;
