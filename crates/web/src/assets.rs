@@ -100,7 +100,9 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_outside_the_folder_is_served() {
-        for path in ["/assets/../Cargo.toml", "/assets/%2e%2e/Cargo.toml", "/assets/nothing.css", "/assets/..%2fsrc%2flib.rs"] {
+        for path in
+            ["/assets/../Cargo.toml", "/assets/%2e%2e/Cargo.toml", "/assets/nothing.css", "/assets/..%2fsrc%2flib.rs"]
+        {
             assert_eq!(get_with(path, None).await.status(), StatusCode::NOT_FOUND, "{path}");
         }
     }

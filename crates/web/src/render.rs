@@ -57,7 +57,8 @@ impl Templates {
             Ok(Some(TemplateSource::new(text).with_uptodate_check(|| !cfg!(debug_assertions))))
         });
         environment.add_function("asset", |name: &str| {
-            assets::href(name).ok_or_else(|| minijinja::Error::new(ErrorKind::InvalidOperation, format!("no asset {name}")))
+            assets::href(name)
+                .ok_or_else(|| minijinja::Error::new(ErrorKind::InvalidOperation, format!("no asset {name}")))
         });
         let texts = Arc::clone(&locale);
         environment.add_function("t", move |id: &str, values: Kwargs| translate(&texts, id, &values));
@@ -69,7 +70,7 @@ impl Templates {
     /// # Errors
     /// When there is no such template, or it asks for something the context does not have.
     pub fn render(&self, name: &str, context: &impl Serialize) -> Result<String, RenderError> {
-        Ok(self.environment.get_template(name)?.render(Value::from_serialize(context))?)
+        Ok(self.environment.get_template(name)?.render(minijinja::value::Serde(context))?)
     }
 
     /// A text without placeholders of the sign-in, set-up, account and error pages. An unknown id is shown as it
@@ -158,90 +159,6 @@ pub(crate) fn initials(name: &str) -> String {
 /// The color of an avatar, 0 to 7, from the id it stands for; it stays the same.
 pub(crate) fn hue(id: &str) -> u8 {
     id.bytes().next_back().map_or(0, |byte| byte % 8)
-}
-
-/// Denizen's version.
-    pub version: &'static str,
-}
-
-/// The realm a card stands for.
-#[derive(Debug, Clone, Serialize)]
-pub struct CardRealm {
-    /// Its name in URLs.
-    pub slug: String,
-    /// Its name for people.
-    pub name: String,
-    /// Its color: one of cobalt, violet, pink, red, orange, green, teal, graphite.
-    pub accent: &'static str,
-}
-
-impl Card {
-    /// The card of a realm.
-    #[must_use]
-    pub fn of(realm: &denizen_model::realms::Realm, title: impl Into<String>) -> Self {
-        let realm = CardRealm { slug: realm.slug.clone(), name: realm.display_name.clone(), accent: "cobalt" };
-        Self { title: title.into(), realm, version: VERSION }
-    }
-
-    /// The card of Denizen itself, for pages that stand for no realm.
-    #[must_use]
-    pub fn plain(title: impl Into<String>) -> Self {
-        let realm = CardRealm { slug: String::new(), name: "Denizen".to_owned(), accent: "graphite" };
-        Self { title: title.into(), realm, version: VERSION }
-    }
-}
-
-/// The content of `card/error.html`.
-#[derive(Debug, Clone, Serialize)]
-pub struct CardError {
-    /// The card around it.
-    pub card: Card,
-    /// What happened.
-    pub heading: String,
-    /// Why, in a sentence.
-    pub sentence: String,
-    /// What to do next.
-    pub next: String,
-    /// Where the button leads, if there is one.
-    pub action_href: Option<String>,
-    /// What the button says.
-    pub action_label: Option<String>,
-    /// The request, when somebody may want to look it up.
-    pub request_id: Option<String>,
-}
-
-impl CardError {
-    /// The error page whose texts stand under `error.<id>` in the locale.
-    #[must_use]
-    pub fn new(templates: &Templates, realm: Option<&denizen_model::realms::Realm>, id: &str) -> Self {
-        let text = |part: &str| templates.text(&format!("error.{id}.{part}"), &[]);
-        let heading = text("title");
-        let card = realm.map_or_else(|| Card::plain(heading.as_str()), |realm| Card::of(realm, heading.as_str()));
-        Self {
-            card,
-            heading,
-            sentence: text("sentence"),
-            next: text("next"),
-            action_href: None,
-            action_label: None,
-            request_id: None,
-        }
-    }
-
-    /// With a button.
-    #[must_use]
-    pub fn action(mut self, href: impl Into<String>, label: impl Into<String>) -> Self {
-        (self.action_href, self.action_label) = (Some(href.into()), Some(label.into()));
-        self
-    }
-
-    /// The page.
-    ///
-    /// # Errors
-    /// As [`Templates::render`].
-    pub fn page(&self, templates: &Templates, status: StatusCode) -> Result<Response, RenderError> {
-        templates.page(status, "card/error.html", self)
-    }
 }
 
 /// Denizen's version.

@@ -1,0 +1,122 @@
+//! The command line. Every setting has a flag, an environment variable and a key in the configuration file.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// User management and sign-in for everything your organization runs.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run the server
+    Serve(ServeOptions),
+    /// Try Denizen on a throw-away realm full of believable people
+    Demo(DemoOptions),
+    /// API keys for scripts, on the machine that holds the database
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Check configuration, database, clock and keys, and say what to do
+    Doctor(DoctorOptions),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a machine with an admin role and print its API key, alone, on standard output
+    Create(KeyCreateOptions),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Prove that no event was altered or removed
+    Verify(AuditVerifyOptions),
+}
+
+/// Where the data is; the same for all commands.
+#[derive(Args, Clone, Default)]
+pub(crate) struct StorageOptions {
+    /// Folder of the embedded database and of the master key [default: ./data]
+    #[arg(long, env = "DENIZEN_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// PostgreSQL instead of the embedded database, as postgres://user:password@host/name
+    #[arg(long, env = "DENIZEN_DATABASE", value_name = "URL", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+    /// The key that seals secrets at rest, base64; else it is read from master.key in the data folder
+    #[arg(long, env = "DENIZEN_MASTER_KEY", value_name = "KEY", hide_env_values = true)]
+    pub(crate) master_key: Option<String>,
+    /// Configuration file, TOML; flags and environment variables come first
+    #[arg(long, env = "DENIZEN_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Args, Clone, Default)]
+pub(crate) struct ServeOptions {
+    #[command(flatten)]
+    pub(crate) storage: StorageOptions,
+    /// Address to listen on [default: 127.0.0.1:7000]
+    #[arg(long, env = "DENIZEN_LISTEN", value_name = "ADDR")]
+    pub(crate) listen: Option<String>,
+    /// Address under which people and clients reach this server [default: http://ADDR]
+    #[arg(long, env = "DENIZEN_PUBLIC_URL", value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// Take the client's address from the last entry of X-Forwarded-For, as the proxy in front set it
+    #[arg(long, env = "DENIZEN_BEHIND_PROXY")]
+    pub(crate) behind_proxy: bool,
+    /// Email of the owner made on a first start
+    #[arg(long, env = "DENIZEN_OWNER_EMAIL", value_name = "EMAIL", hide = true)]
+    pub(crate) owner_email: Option<String>,
+    /// Password of the owner made on a first start
+    #[arg(long, env = "DENIZEN_OWNER_PASSWORD", value_name = "PASSWORD", hide = true, hide_env_values = true)]
+    pub(crate) owner_password: Option<String>,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct DemoOptions {
+    /// How many people to make
+    #[arg(long, default_value_t = 4000, value_name = "N")]
+    pub(crate) users: u32,
+    /// Address to listen on
+    #[arg(long, env = "DENIZEN_LISTEN", default_value = "127.0.0.1:7000", value_name = "ADDR")]
+    pub(crate) listen: String,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct KeyCreateOptions {
+    #[command(flatten)]
+    pub(crate) storage: StorageOptions,
+    /// The realm it works in; with the role owner in `main`, in every realm
+    #[arg(long, default_value = "main")]
+    pub(crate) realm: String,
+    /// What it is for
+    #[arg(long)]
+    pub(crate) name: String,
+    /// owner, admin, support or auditor
+    #[arg(long)]
+    pub(crate) role: String,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct AuditVerifyOptions {
+    #[command(flatten)]
+    pub(crate) storage: StorageOptions,
+    /// Answer in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct DoctorOptions {
+    #[command(flatten)]
+    pub(crate) storage: StorageOptions,
+    /// Answer in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

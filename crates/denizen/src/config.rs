@@ -1,0 +1,105 @@
+//! Configuration: flags, then environment variables, then the file, then defaults.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::cli::{ServeOptions, StorageOptions};
+
+/// The configuration file. An unknown key is an error, so that a mistyped one is never silently ignored.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct File {
+    data: Option<PathBuf>,
+    database: Option<String>,
+    master_key: Option<String>,
+    listen: Option<String>,
+    public_url: Option<String>,
+    behind_proxy: Option<bool>,
+}
+
+/// Where the data is, decided.
+pub(crate) struct Storage {
+    pub(crate) data: PathBuf,
+    pub(crate) database: Option<String>,
+    pub(crate) master_key: Option<String>,
+}
+
+/// How the server runs, decided.
+pub(crate) struct Server {
+    pub(crate) storage: Storage,
+    pub(crate) listen: String,
+    pub(crate) public_url: String,
+    pub(crate) behind_proxy: bool,
+}
+
+fn read(path: Option<&Path>) -> Result<File, String> {
+    let Some(path) = path else { return Ok(File::default()) };
+    let text = fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    toml::from_str(&text).map_err(|error| format!("{} is not a valid configuration:\n{error}", path.display()))
+}
+
+fn storage_of(options: &StorageOptions, file: &mut File) -> Result<Storage, String> {
+    let database = options.database.clone().or(file.database.take());
+    if database.as_deref().is_some_and(|url| !url.starts_with("postgres://") && !url.starts_with("postgresql://")) {
+        return Err("--database must be an address such as postgres://user:password@host/name".to_owned());
+    }
+    Ok(Storage {
+        data: options.data.clone().or(file.data.take()).unwrap_or_else(|| PathBuf::from("data")),
+        database,
+        master_key: options.master_key.clone().or(file.master_key.take()),
+    })
+}
+
+/// The configuration of a command that only needs the data.
+pub(crate) fn storage(options: &StorageOptions) -> Result<Storage, String> {
+    storage_of(options, &mut read(options.config.as_deref())?)
+}
+
+/// The configuration of the server.
+pub(crate) fn server(options: &ServeOptions) -> Result<Server, String> {
+    let mut file = read(options.storage.config.as_deref())?;
+    let listen = options.listen.clone().or(file.listen.take()).unwrap_or_else(|| "127.0.0.1:7000".to_owned());
+    let public_url = options.public_url.clone().or(file.public_url.take());
+    Ok(Server {
+        storage: storage_of(&options.storage, &mut file)?,
+        public_url: check_public_url(public_url.unwrap_or_else(|| format!("http://{listen}")))?,
+        listen,
+        behind_proxy: options.behind_proxy || file.behind_proxy.unwrap_or(false),
+    })
+}
+
+/// The address as issuers and links use it: scheme and host, no path, no slash at the end.
+fn check_public_url(url: String) -> Result<String, String> {
+    let url = url.trim_end_matches('/').to_owned();
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) => Ok(url),
+        _ => Err(format!("--public-url must be scheme and host, such as https://id.example.com, not {url}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_addresses_are_scheme_and_host() {
+        assert_eq!(check_public_url("https://id.example.com/".into()), Ok("https://id.example.com".into()));
+        for bad in ["id.example.com", "ftp://x", "https://", "https://a/b", "https://u@h"] {
+            assert!(check_public_url(bad.into()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("denizen.toml");
+        fs::write(&path, "listne = \"127.0.0.1:1\"").unwrap();
+        let message = read(Some(&path)).err().unwrap();
+        assert!(message.contains("listne"), "{message}");
+    }
+}
