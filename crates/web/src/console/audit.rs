@@ -24,9 +24,7 @@ use super::{
 use crate::{Web, render::TimeView};
 
 pub(super) fn router() -> Router<Web> {
-    Router::new()
-        .route("/admin/{realm}/audit", get(list))
-        .route("/admin/{realm}/audit/{event}", get(show))
+    Router::new().route("/admin/{realm}/audit", get(list)).route("/admin/{realm}/audit/{event}", get(show))
 }
 
 const PAGE: u32 = 100;
@@ -162,7 +160,12 @@ fn read_time(asked: &Fields, name: &str, errors: &mut Errors) -> Option<Timestam
 }
 
 /// A person is named by id, or by anything that finds exactly them.
-async fn read_who(page: &ConsoleCx, asked: &Fields, name: &str, errors: &mut Errors) -> Result<Option<String>, PageError> {
+async fn read_who(
+    page: &ConsoleCx,
+    asked: &Fields,
+    name: &str,
+    errors: &mut Errors,
+) -> Result<Option<String>, PageError> {
     let Some(typed) = asked.given(name) else { return Ok(None) };
     if typed.parse::<UserId>().is_ok() || !page.holds().contains(Permission::UsersRead) {
         return Ok(Some(typed));
@@ -204,7 +207,8 @@ async fn list(page: ConsoleCx, Asked(asked): Asked) -> Answer {
     };
     let next = found.next.as_ref().map(|cursor| {
         let cursor = cursor.encode();
-        let pairs: Vec<(&str, &str)> = FILTERS.iter().map(|name| (*name, asked.text(name))).chain([("cursor", cursor.as_str())]).collect();
+        let pairs: Vec<(&str, &str)> =
+            FILTERS.iter().map(|name| (*name, asked.text(name))).chain([("cursor", cursor.as_str())]).collect();
         format!("{}{}", page.href("audit"), query(&pairs))
     });
     let mut types: Vec<&'static str> = EventType::ALL.iter().map(|kind| kind.as_str()).collect();
@@ -314,7 +318,8 @@ fn changes(event: &Event) -> Vec<Change> {
         };
         return fields.iter().map(change).collect();
     }
-    let (Some(Value::Object(before)), Some(Value::Object(after))) = (details.get("before"), details.get("after")) else {
+    let (Some(Value::Object(before)), Some(Value::Object(after))) = (details.get("before"), details.get("after"))
+    else {
         return Vec::new();
     };
     let mut changes = Vec::new();
@@ -322,7 +327,12 @@ fn changes(event: &Event) -> Vec<Change> {
     changes
 }
 
-fn compare(prefix: &str, before: &serde_json::Map<String, Value>, after: &serde_json::Map<String, Value>, out: &mut Vec<Change>) {
+fn compare(
+    prefix: &str,
+    before: &serde_json::Map<String, Value>,
+    after: &serde_json::Map<String, Value>,
+    out: &mut Vec<Change>,
+) {
     for (key, new) in after {
         let old = before.get(key).unwrap_or(&Value::Null);
         let field = format!("{prefix}{key}");

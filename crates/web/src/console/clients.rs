@@ -198,7 +198,8 @@ fn grants(client: &Client) -> String {
 /// Where a client's users return to: the first host, and how many addresses more.
 fn redirects(client: &Client) -> Option<String> {
     let first = client.redirect_uris.first()?;
-    let host = first.split_once("://").map_or(first.as_str(), |(_, rest)| rest.split(['/', '?']).next().unwrap_or(rest));
+    let host =
+        first.split_once("://").map_or(first.as_str(), |(_, rest)| rest.split(['/', '?']).next().unwrap_or(rest));
     let more = client.redirect_uris.len() - 1;
     Some(if more == 0 { host.to_owned() } else { format!("{host} and {more} more") })
 }
@@ -242,7 +243,9 @@ async fn create(page: ConsoleCx, Posted(typed): Posted) -> Answer {
     };
     let input = ClientInput { client_id: typed.given("client_id"), kind: Some(kind), ..input(&typed) };
     match clients::create(page.app(), page.cx(), proof, input).await {
-        Ok((client, Some(secret))) => show_page(&page, &client, client.version, Values::of(&client), Errors::new(), Some(&secret)),
+        Ok((client, Some(secret))) => {
+            show_page(&page, &client, client.version, Values::of(&client), Errors::new(), Some(&secret))
+        }
         Ok((client, None)) => page.done(&href(&page, client.id), format!("{} is created.", client.name)),
         Err(error) => form(&page, Values::typed(&typed), mendable_in(error, &SHOWN)?),
     }
@@ -333,7 +336,9 @@ async fn ask_secret(page: &ConsoleCx, id: ClientRowId, errors: Errors) -> Answer
 
 async fn renew_secret(page: ConsoleCx, Which(id): Which) -> Answer {
     match clients::regenerate_secret(page.app(), page.cx(), page.may()?, id).await {
-        Ok((client, secret)) => show_page(&page, &client, client.version, Values::of(&client), Errors::new(), Some(&secret)),
+        Ok((client, secret)) => {
+            show_page(&page, &client, client.version, Values::of(&client), Errors::new(), Some(&secret))
+        }
         Err(error) => ask_secret(&page, id, mendable(error)?).await,
     }
 }

@@ -74,7 +74,8 @@ fn words(error: &Error) -> (StatusCode, String, String) {
             return (StatusCode::UNPROCESSABLE_ENTITY, "This could not be read".to_owned(), sentence);
         }
         ErrorKind::Forbidden(Some(permission)) => {
-            let sentence = format!("It takes the permission {permission}, which your administrator role does not include.");
+            let sentence =
+                format!("It takes the permission {permission}, which your administrator role does not include.");
             return (StatusCode::FORBIDDEN, "You may not do this".to_owned(), sentence);
         }
         ErrorKind::Forbidden(None) => (StatusCode::FORBIDDEN, "You may not do this"),
@@ -92,5 +93,11 @@ fn words(error: &Error) -> (StatusCode, String, String) {
 /// For somebody who is signed in but administers nothing in this realm.
 pub(super) fn no_access(web: &Web, realm: &RealmState) -> Response {
     let again = format!("/admin/{}/sign-in", realm.realm.slug);
-    card::fault_page_with(web, StatusCode::FORBIDDEN, "forbidden", Some(realm), (&again, "Sign in with another account"))
+    card::fault_page_with(
+        web,
+        StatusCode::FORBIDDEN,
+        "forbidden",
+        Some(realm),
+        (&again, "Sign in with another account"),
+    )
 }

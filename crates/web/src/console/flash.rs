@@ -7,7 +7,8 @@ use denizen_ops::App;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
-use super::{cookies, frame::append_cookie};
+use super::cookies;
+use crate::card::with_cookie;
 
 const PURPOSE: &str = "console.flash";
 const WAITS: Duration = Duration::from_secs(60);
@@ -32,7 +33,8 @@ impl Flash {
 /// Leaves a message for the next page.
 pub(super) fn leave(app: &App, mut response: Response, flash: &Flash) -> Response {
     if let Ok(plain) = serde_json::to_vec(flash) {
-        append_cookie(&mut response, cookies::set(app, cookies::FLASH, &app.sealer().seal(PURPOSE, plain), Some(WAITS)));
+        response =
+            with_cookie(response, cookies::set(app, cookies::FLASH, &app.sealer().seal(PURPOSE, plain), Some(WAITS)));
     }
     response
 }

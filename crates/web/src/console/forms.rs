@@ -96,7 +96,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
 /// The messages of a failure that the person at the form can mend; any other failure goes on.
 pub(super) fn mendable(error: Error) -> Result<Errors, PageError> {
     match *error.kind {
-        ErrorKind::Invalid(fields) => Ok(fields.iter().map(|(field, text)| (field.to_owned(), text.to_owned())).collect()),
+        ErrorKind::Invalid(fields) => {
+            Ok(fields.iter().map(|(field, text)| (field.to_owned(), text.to_owned())).collect())
+        }
         ErrorKind::Conflict(_) | ErrorKind::Changed | ErrorKind::Forbidden(None) => {
             Ok(Errors::from([("form".to_owned(), error.message)]))
         }
@@ -107,7 +109,8 @@ pub(super) fn mendable(error: Error) -> Result<Errors, PageError> {
 /// As [`mendable`], for a form that shows only the named fields: what is wrong with any other stands above it.
 pub(super) fn mendable_in(error: Error, shown: &[&str]) -> Result<Errors, PageError> {
     let mut errors = mendable(error)?;
-    let hidden: Vec<String> = errors.keys().filter(|key| *key != "form" && !shown.contains(&key.as_str())).cloned().collect();
+    let hidden: Vec<String> =
+        errors.keys().filter(|key| *key != "form" && !shown.contains(&key.as_str())).cloned().collect();
     for field in hidden {
         if let Some(message) = errors.remove(&field) {
             errors.entry("form".to_owned()).or_insert_with(|| format!("{field}: {message}"));

@@ -28,7 +28,8 @@ use super::{
     words::role_label,
 };
 use crate::{
-    Web, card,
+    Web,
+    card::{self, see_other, with_cookie},
     cx::Anonymous,
     render::{TimeView, VERSION, initials},
 };
@@ -115,7 +116,7 @@ pub(super) struct Frame {
     sign_out_href: String,
     nav: Vec<NavItem>,
     crumbs: Vec<Crumb>,
-    demo: bool,
+    demo: Option<String>,
     flash: Option<Flash>,
     can: Can,
     version: &'static str,
@@ -225,11 +226,6 @@ impl ConsoleCx {
         &self.inner.session
     }
 
-    /// `/admin/{realm}`.
-    pub(super) fn base(&self) -> &str {
-        &self.inner.base
-    }
-
     /// An address under `/admin/{realm}/`.
     pub(super) fn href(&self, path: &str) -> String {
         format!("{}/{path}", self.inner.base)
@@ -323,7 +319,7 @@ impl ConsoleCx {
             nav: nav.collect(),
             title: at.title,
             crumbs: at.crumbs,
-            demo: self.inner.web.demo.is_some(),
+            demo: self.inner.web.demo.as_ref().map(|banner| banner.text.clone()),
             flash,
             can: self.can(),
             version: VERSION,
@@ -385,14 +381,6 @@ impl<S: Send + Sync> FromRequestParts<S> for ConsoleCx {
     }
 }
 
-/// On to another page after a form.
-pub(super) fn see_other(href: &str) -> Response {
-    match HeaderValue::try_from(href) {
-        Ok(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
-        Err(_) => StatusCode::BAD_REQUEST.into_response(),
-    }
-}
-
 /// The way in to everything under `/admin/{realm}`.
 pub(super) async fn enter(
     State(web): State<Web>,
@@ -414,10 +402,10 @@ pub(super) async fn enter(
         response = errors::page(&page, failure, &asked);
     }
     if page.inner.flash.is_some() && page.inner.flash_shown.load(Ordering::Relaxed) {
-        append_cookie(&mut response, cookies::forget(page.app(), cookies::FLASH));
+        response = with_cookie(response, cookies::forget(page.app(), cookies::FLASH));
     }
     if !remembered {
-        append_cookie(&mut response, cookies::set(page.app(), cookies::REALM, slug, Some(cookies::A_YEAR)));
+        response = with_cookie(response, cookies::set(page.app(), cookies::REALM, slug, Some(cookies::A_YEAR)));
     }
     sealed_off(response)
 }
@@ -426,13 +414,6 @@ pub(super) async fn enter(
 fn sealed_off(mut response: Response) -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// Adds a cookie to an answer.
-pub(super) fn append_cookie(response: &mut Response, cookie: Option<HeaderValue>) {
-    if let Some(cookie) = cookie {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
 }
 
 /// What was asked for, as far as a way back to it matters.

@@ -73,7 +73,7 @@ impl IntoResponse for PageError {
 type Answer = Result<Response, PageError>;
 
 /// The console's routes.
-pub fn router(web: &Web) -> Router<Web> {
+pub(crate) fn router(web: &Web) -> Router<Web> {
     let inside = Router::new()
         .route("/admin/{realm}", get(frame::home))
         .route("/admin/{realm}/sign-out", post(sign_in::sign_out))

@@ -19,12 +19,12 @@ use denizen_ops::{
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Answer, cookies,
-    frame::{ConsoleCx, append_cookie, see_other},
-    words::query,
+use super::{Answer, cookies, frame::ConsoleCx, words::query};
+use crate::{
+    Web,
+    card::{self, see_other, with_cookie},
+    cx::Anonymous,
 };
-use crate::{Web, card, cx::Anonymous};
 
 const PURPOSE: &str = "console.sign-in";
 /// How long a sign-in may take.
@@ -98,7 +98,7 @@ pub(super) fn start(web: &Web, cx: &Cx, realm: &RealmState, return_to: &str, how
     match serde_json::to_vec(&pending) {
         Ok(plain) => {
             let sealed = app.sealer().seal(PURPOSE, plain);
-            append_cookie(&mut response, cookies::set(app, &cookie_name(&pending.state), &sealed, Some(LASTS)));
+            response = with_cookie(response, cookies::set(app, &cookie_name(&pending.state), &sealed, Some(LASTS)));
             response
         }
         Err(error) => card::error_page(web, &Error::internal(error.to_string()), cx.request_id, Some(realm)),
@@ -139,7 +139,7 @@ pub(super) async fn callback(
         Err(error) if matches!(*error.kind, ErrorKind::Unauthenticated) => expired(),
         Err(error) => card::error_page(&web, &error, cx.request_id, None),
     };
-    append_cookie(&mut response, cookies::forget(app, &cookie_name(&pending.state)));
+    response = with_cookie(response, cookies::forget(app, &cookie_name(&pending.state)));
     response
 }
 
@@ -151,7 +151,7 @@ async fn open(web: &Web, cx: &Cx, pending: &Pending, answer: &Callback) -> Resul
     let realm = app.realm(&pending.realm).await?;
     let cookie = sessions::open_console(app, cx, &realm, &answer.code, &pending.verifier).await?;
     let mut response = see_other(local(&pending.return_to).unwrap_or("/admin"));
-    append_cookie(&mut response, cookies::set(app, cookies::SESSION, cookie.expose(), None));
+    response = with_cookie(response, cookies::set(app, cookies::SESSION, cookie.expose(), None));
     Ok(response)
 }
 
@@ -172,7 +172,7 @@ pub(super) async fn sign_out(page: ConsoleCx) -> Answer {
     let signed_in = SignedIn { session: page.session().clone(), user: page.user().clone() };
     sessions::sign_out(page.app(), page.cx(), &signed_in).await?;
     let mut response = see_other(&page.signed_out_href());
-    append_cookie(&mut response, cookies::forget(page.app(), cookies::SESSION));
+    response = with_cookie(response, cookies::forget(page.app(), cookies::SESSION));
     Ok(response)
 }
 

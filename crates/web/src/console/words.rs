@@ -88,7 +88,8 @@ pub(super) fn role_description(role: AdminRole) -> &'static str {
 
 /// A duration in its largest whole unit.
 pub(super) fn duration(seconds: u64) -> String {
-    const UNITS: [(u64, &str, &str); 3] = [(86_400, "day", "days"), (3_600, "hour", "hours"), (60, "minute", "minutes")];
+    const UNITS: [(u64, &str, &str); 3] =
+        [(86_400, "day", "days"), (3_600, "hour", "hours"), (60, "minute", "minutes")];
     let fitting = UNITS.into_iter().find(|(size, ..)| seconds >= *size && seconds.is_multiple_of(*size));
     fitting.map_or_else(|| count(seconds, "second", "seconds"), |(size, one, many)| count(seconds / size, one, many))
 }

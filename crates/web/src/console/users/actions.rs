@@ -22,13 +22,18 @@ use crate::console::{
 
 /// `2 sessions end at once: Firefox on macOS, Chrome on Android.`
 fn sessions_fact(page: &ConsoleCx, profile: &Profile) -> Option<String> {
-    let live: Vec<&str> =
-        profile.sessions.iter().filter(|session| session.is_live(page.now())).map(|session| session.device.as_str()).collect();
+    let live: Vec<&str> = profile
+        .sessions
+        .iter()
+        .filter(|session| session.is_live(page.now()))
+        .map(|session| session.device.as_str())
+        .collect();
     let number = u64::try_from(live.len()).unwrap_or(0);
     let verb = if number == 1 { "ends" } else { "end" };
     let named: Vec<&str> = live.iter().copied().take(5).collect();
     let more = if live.len() > named.len() { " and others" } else { "" };
-    (number > 0).then(|| format!("{} {verb} at once: {}{more}.", count(number, "session", "sessions"), named.join(", ")))
+    (number > 0)
+        .then(|| format!("{} {verb} at once: {}{more}.", count(number, "session", "sessions"), named.join(", ")))
 }
 
 fn token_fact(page: &ConsoleCx) -> String {
@@ -60,7 +65,9 @@ fn ask_disable(page: &ConsoleCx, profile: &Profile, reason: &str, errors: Errors
 
 pub(super) async fn disable(page: ConsoleCx, Whose(id): Whose, Posted(typed): Posted) -> Answer {
     match users::disable(page.app(), page.cx(), page.may()?, id, typed.given("reason")).await {
-        Ok(user) => page.done(&user_href(&page, id), format!("{} is disabled and signed out everywhere.", user.display_name())),
+        Ok(user) => {
+            page.done(&user_href(&page, id), format!("{} is disabled and signed out everywhere.", user.display_name()))
+        }
         Err(error) => {
             let errors = mendable_in(error, &["reason"])?;
             ask_disable(&page, &Profile::load(&page, id).await?, typed.text("reason"), errors)
@@ -113,7 +120,8 @@ fn ask_delete(page: &ConsoleCx, profile: &Profile, typed: &str, errors: Errors) 
         (user.attributes.len(), "attribute", "attributes"),
     ];
     let gone = gone.into_iter().filter(|(number, ..)| *number > 0);
-    let gone: Vec<String> = gone.map(|(number, one, many)| count(u64::try_from(number).unwrap_or(0), one, many)).collect();
+    let gone: Vec<String> =
+        gone.map(|(number, one, many)| count(u64::try_from(number).unwrap_or(0), one, many)).collect();
     let record = if gone.is_empty() {
         "The record is removed.".to_owned()
     } else {
@@ -123,7 +131,11 @@ fn ask_delete(page: &ConsoleCx, profile: &Profile, typed: &str, errors: Errors) 
     let fine = errors.is_empty();
     let content = DeletePage {
         errors,
-        user: DeletedUser { name: user.display_name().to_owned(), href: user_href(page, user.id), kind: user.kind.as_str() },
+        user: DeletedUser {
+            name: user.display_name().to_owned(),
+            href: user_href(page, user.id),
+            kind: user.kind.as_str(),
+        },
         expected: expected(user).to_owned(),
         facts: sessions_fact(page, profile).into_iter().chain([record, kept]).collect(),
         values: DeleteValues { confirmation: typed.to_owned() },
@@ -154,9 +166,17 @@ pub(super) async fn new_password(page: ConsoleCx, Whose(id): Whose) -> Answer {
 fn ask_password(page: &ConsoleCx, profile: &Profile, typed: Option<&Fields>, errors: Errors) -> Answer {
     let about = About { page, user: &profile.user };
     let live = u64::try_from(profile.live_sessions(page)).unwrap_or(0);
-    let open = if live == 1 { "1 session is open.".to_owned() } else { format!("{} are open.", count(live, "session", "sessions")) };
+    let open = if live == 1 {
+        "1 session is open.".to_owned()
+    } else {
+        format!("{} are open.", count(live, "session", "sessions"))
+    };
     let ticked = |name| typed.is_none_or(|typed| typed.ticked(name));
-    let lead = if profile.authenticators.is_empty() { "They can sign in with it at once." } else { "It replaces the present one at once." };
+    let lead = if profile.authenticators.is_empty() {
+        "They can sign in with it at once."
+    } else {
+        "It replaces the present one at once."
+    };
     let confirm = Confirm {
         title: format!("Set a password for {}", profile.user.display_name()),
         lead: lead.to_owned(),
@@ -167,7 +187,12 @@ fn ask_password(page: &ConsoleCx, profile: &Profile, typed: Option<&Fields>, err
         cancel_href: about.href("/authenticators"),
         fields: vec![
             Field::password(password_hint(page)),
-            Field::tick("require_reset", "Ask for a new one at the next sign-in", String::new(), ticked("require_reset")),
+            Field::tick(
+                "require_reset",
+                "Ask for a new one at the next sign-in",
+                String::new(),
+                ticked("require_reset"),
+            ),
             Field::tick("end_sessions", "End all sessions", open, ticked("end_sessions")),
         ],
     };
@@ -193,7 +218,8 @@ pub(super) async fn confirm_temporary(page: ConsoleCx, Whose(id): Whose) -> Answ
 
 fn ask_temporary(page: &ConsoleCx, profile: &Profile, errors: Errors) -> Answer {
     let about = About { page, user: &profile.user };
-    let replaced = (!profile.authenticators.is_empty()).then(|| "The present password stops working at once.".to_owned());
+    let replaced =
+        (!profile.authenticators.is_empty()).then(|| "The present password stops working at once.".to_owned());
     let confirm = Confirm {
         title: format!("Generate a temporary password for {}?", profile.user.display_name()),
         lead: "It is shown to you once. They choose their own at the next sign-in.".to_owned(),

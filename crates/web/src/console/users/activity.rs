@@ -88,7 +88,11 @@ fn event_icon(event: &Event) -> &'static str {
 }
 
 /// An event as a sentence. About `user` themselves their name is left out.
-pub(in crate::console) async fn event_sentence(page: &ConsoleCx, event: &Event, user: Option<UserId>) -> Result<String, Error> {
+pub(in crate::console) async fn event_sentence(
+    page: &ConsoleCx,
+    event: &Event,
+    user: Option<UserId>,
+) -> Result<String, Error> {
     let detail = |key: &str| event.details.get(key).and_then(Value::as_str);
     let client = match &event.client_id {
         Some(id) => Some(client_name(page, id).await?),
@@ -106,12 +110,14 @@ pub(in crate::console) async fn event_sentence(page: &ConsoleCx, event: &Event, 
             (None, Some(role)) => format!("Removed the role {role}"),
             (None, None) => event.kind.sentence().to_owned(),
         },
-        EventType::AdminGranted => detail("role").map_or_else(|| event.kind.sentence().to_owned(), |role| format!("Made administrator: {role}")),
+        EventType::AdminGranted => detail("role")
+            .map_or_else(|| event.kind.sentence().to_owned(), |role| format!("Made administrator: {role}")),
         EventType::UserSessionRevoked if detail("reason") == Some("signed out") => "Signed out".to_owned(),
         kind => kind.sentence().to_owned(),
     };
     let about_other = user.is_none_or(|user| event.subject.id != user.to_string());
-    let named = about_other && !event.subject.name.is_empty() && event.actor.id.as_deref() != Some(event.subject.id.as_str());
+    let named =
+        about_other && !event.subject.name.is_empty() && event.actor.id.as_deref() != Some(event.subject.id.as_str());
     Ok(if named { format!("{sentence}: {}", event.subject.name) } else { sentence })
 }
 

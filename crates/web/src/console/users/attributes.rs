@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 /// The lines for a text area.
 pub(super) fn write(attributes: &Map<String, Value>) -> String {
-    let lines: Vec<String> = attributes.iter().map(|(key, value)| format!("{} = {}", write_key(key), write_value(value))).collect();
+    let lines: Vec<String> =
+        attributes.iter().map(|(key, value)| format!("{} = {}", write_key(key), write_value(value))).collect();
     lines.join("\n")
 }
 
@@ -29,7 +30,9 @@ fn write_value(value: &Value) -> String {
 }
 
 fn is_plain(text: &str) -> bool {
-    text.trim() == text && !text.contains(char::is_control) && matches!(detect_attribute(text), Value::String(same) if same == text)
+    text.trim() == text
+        && !text.contains(char::is_control)
+        && matches!(detect_attribute(text), Value::String(same) if same == text)
 }
 
 /// Reads the lines back.
@@ -39,7 +42,8 @@ fn is_plain(text: &str) -> bool {
 pub(super) fn read(text: &str) -> Result<Map<String, Value>, String> {
     let mut attributes = Map::new();
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let (key, value) = read_line(line.trim()).ok_or_else(|| format!("Line {}: write it as key = value.", at + 1))?;
+        let (key, value) =
+            read_line(line.trim()).ok_or_else(|| format!("Line {}: write it as key = value.", at + 1))?;
         if attributes.insert(key.clone(), detect_attribute(value)).is_some() {
             return Err(format!("Line {}: {key} stands twice. For several values write {key} = [1, 2].", at + 1));
         }

@@ -286,7 +286,8 @@ fn ask_delete(page: &ConsoleCx, profile: &Profile, id: ApiKeyId, errors: Errors)
     let key = find_key(profile, id)?;
     let about = About { page, user: &profile.user };
     let used = TimeView::opt(key.last_used_at, page.now());
-    let used = used.map_or_else(|| "It was never used.".to_owned(), |used| format!("It was last used {}.", used.relative));
+    let used =
+        used.map_or_else(|| "It was never used.".to_owned(), |used| format!("It was last used {}.", used.relative));
     let confirm = Confirm {
         title: format!("Delete the key {}?", key.name),
         lead: "It stops working at once. This is final.".to_owned(),

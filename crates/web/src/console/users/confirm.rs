@@ -38,13 +38,27 @@ pub(in crate::console) struct Field {
 }
 
 impl Field {
-    pub(in crate::console) fn text(name: &'static str, label: &'static str, value: &str, hint: &str, optional: bool) -> Self {
+    pub(in crate::console) fn text(
+        name: &'static str,
+        label: &'static str,
+        value: &str,
+        hint: &str,
+        optional: bool,
+    ) -> Self {
         Self { name, label, kind: "text", value: value.to_owned(), hint: hint.to_owned(), checked: false, optional }
     }
 
     /// A new password; never filled in again.
     pub(super) fn password(hint: String) -> Self {
-        Self { name: "password", label: "New password", kind: "password", value: String::new(), hint, checked: false, optional: false }
+        Self {
+            name: "password",
+            label: "New password",
+            kind: "password",
+            value: String::new(),
+            hint,
+            checked: false,
+            optional: false,
+        }
     }
 
     pub(super) fn tick(name: &'static str, label: &'static str, hint: String, checked: bool) -> Self {
@@ -52,7 +66,15 @@ impl Field {
     }
 
     pub(super) fn date(name: &'static str, label: &'static str, value: &str, hint: &str) -> Self {
-        Self { name, label, kind: "date", value: value.to_owned(), hint: hint.to_owned(), checked: false, optional: true }
+        Self {
+            name,
+            label,
+            kind: "date",
+            value: value.to_owned(),
+            hint: hint.to_owned(),
+            checked: false,
+            optional: true,
+        }
     }
 }
 
@@ -120,13 +142,21 @@ pub(super) fn key_page(page: &ConsoleCx, user: &User, heading: String, lead: &st
 
 /// The page that shows a temporary password, once.
 pub(super) fn temporary_page(page: &ConsoleCx, user: &User, heading: String, password: &Secret) -> Answer {
-    let warning = "It is shown this once. Hand it over by a way you trust; it stops working when they have chosen their own.";
+    let warning =
+        "It is shown this once. Hand it over by a way you trust; it stops working when they have chosen their own.";
     let secret = ShownSecret { label: "Temporary password", value: password.expose().to_owned(), warning };
     let lead = format!("{} signs in with it once and then chooses a new one.", user.display_name());
     secret_page(page, user, heading, lead, secret, user_href(page, user.id))
 }
 
-fn secret_page(page: &ConsoleCx, user: &User, heading: String, lead: String, secret: ShownSecret, href: String) -> Answer {
+fn secret_page(
+    page: &ConsoleCx,
+    user: &User,
+    heading: String,
+    lead: String,
+    secret: ShownSecret,
+    href: String,
+) -> Answer {
     let title = secret.label;
     let content = SecretPage { heading, lead, secret, done: Done { label: "I have stored it", href } };
     page.page("console/users/created_secret.html", at(page, user, Some(title)), &content)

@@ -61,8 +61,18 @@ struct Values {
 }
 
 /// The fields the form has for every user, humans only, machines only.
-const SHOWN: [&str; 10] =
-    ["name", "given_name", "family_name", "username", "email", "phone", "locale", "zoneinfo", "reference", "attributes"];
+const SHOWN: [&str; 10] = [
+    "name",
+    "given_name",
+    "family_name",
+    "username",
+    "email",
+    "phone",
+    "locale",
+    "zoneinfo",
+    "reference",
+    "attributes",
+];
 
 impl Values {
     fn of(user: &User) -> Self {
@@ -92,7 +102,8 @@ impl Values {
         } else {
             (values.given_name, values.family_name) = (text("given_name"), text("family_name"));
             (values.email, values.phone) = (text("email"), text("phone"));
-            (values.email_verified, values.phone_verified) = (typed.ticked("email_verified"), typed.ticked("phone_verified"));
+            (values.email_verified, values.phone_verified) =
+                (typed.ticked("email_verified"), typed.ticked("phone_verified"));
             (values.locale, values.zoneinfo) = (text("locale"), text("zoneinfo"));
         }
         if username_editable {
@@ -188,7 +199,13 @@ pub(super) async fn save(page: ConsoleCx, Whose(id): Whose, Posted(typed): Poste
         Err(errors) => {
             let profile = Profile::load(&page, id).await?;
             // The version typed over stays, or a conflict would go unnoticed at the next try.
-            return show_tab(&page, &profile.at_version(&typed), Values::typed(&before, &typed, editable), errors, None);
+            return show_tab(
+                &page,
+                &profile.at_version(&typed),
+                Values::typed(&before, &typed, editable),
+                errors,
+                None,
+            );
         }
     };
     let error = match saved {

@@ -190,19 +190,23 @@ impl State {
             current: self.enabled == Some(enabled),
         };
         vec![
-            filter(
-                "kind",
-                "Kind",
-                vec![kind("Person", UserKind::Human), kind("Machine", UserKind::Machine)],
-                || self.with(page, |state| state.kind = None),
-            ),
+            filter("kind", "Kind", vec![kind("Person", UserKind::Human), kind("Machine", UserKind::Machine)], || {
+                self.with(page, |state| state.kind = None)
+            }),
             filter("status", "Status", vec![status("Active", true), status("Disabled", false)], || {
                 self.with(page, |state| state.enabled = None)
             }),
         ]
     }
 
-    fn column(&self, page: &ConsoleCx, id: &'static str, label: &'static str, sort: UserSort, first: Direction) -> Column {
+    fn column(
+        &self,
+        page: &ConsoleCx,
+        id: &'static str,
+        label: &'static str,
+        sort: UserSort,
+        first: Direction,
+    ) -> Column {
         let current = self.sort == sort;
         let (next, shown) = match (current, self.direction) {
             (true, Direction::Ascending) => (Direction::Descending, Some("ascending")),

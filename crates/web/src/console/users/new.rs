@@ -115,7 +115,9 @@ async fn make_human(page: &ConsoleCx, typed: &Fields) -> Answer {
             let shown = ["email", "username", "given_name", "family_name", "password"];
             let mut errors = mendable_in(error, &shown)?;
             // Where the email is the username, its form has no other field to say so at.
-            if page.settings().email_as_username && let Some(message) = errors.remove("username") {
+            if page.settings().email_as_username
+                && let Some(message) = errors.remove("username")
+            {
                 errors.entry("email".to_owned()).or_insert(message);
             }
             return human_page(page, typed, errors);
@@ -129,11 +131,8 @@ async fn make_human(page: &ConsoleCx, typed: &Fields) -> Answer {
 }
 
 async fn make_machine(page: &ConsoleCx, typed: &Fields) -> Answer {
-    let new = NewMachine {
-        name: typed.text("name").to_owned(),
-        username: typed.given("username"),
-        ..NewMachine::default()
-    };
+    let new =
+        NewMachine { name: typed.text("name").to_owned(), username: typed.given("username"), ..NewMachine::default() };
     let created = match create_machine(page.app(), page.cx(), page.may()?, new).await {
         Ok(created) => created,
         Err(error) => return machine_page(page, typed, mendable_in(error, &["name", "username"])?),

@@ -79,7 +79,11 @@ fn held_everywhere(page: &ConsoleCx) -> PermissionSet {
 fn grant_view(page: &ConsoleCx, user: &User, grant: AdminGrant) -> GrantView {
     let scope = match grant.realm_id {
         None => "Every realm".to_owned(),
-        Some(id) => page.realms().iter().find(|realm| realm.id == id).map_or("Another realm".to_owned(), |realm| realm.display_name.clone()),
+        Some(id) => page
+            .realms()
+            .iter()
+            .find(|realm| realm.id == id)
+            .map_or("Another realm".to_owned(), |realm| realm.display_name.clone()),
     };
     let held = if grant.realm_id.is_none() { held_everywhere(page) } else { page.holds() };
     let may = page.can().admins_manage && held.covers(grant.role.permissions());
@@ -148,10 +152,13 @@ pub(super) async fn assign(page: ConsoleCx, Whose(id): Whose, Posted(typed): Pos
         Err(_) => Err(Error::field("form", "Choose a role.")),
     };
     match assigned {
-        Ok(()) => page.done(&format!("{}/roles", user_href(&page, id)), "The role is assigned. It is in their next token."),
+        Ok(()) => {
+            page.done(&format!("{}/roles", user_href(&page, id)), "The role is assigned. It is in their next token.")
+        }
         // The role was deleted while the page was open.
         Err(error) if matches!(*error.kind, ErrorKind::NotFound("role")) => {
-            show_tab(&page, id, Errors::from([("form".to_owned(), "This role does not exist any more.".to_owned())])).await
+            show_tab(&page, id, Errors::from([("form".to_owned(), "This role does not exist any more.".to_owned())]))
+                .await
         }
         Err(error) => show_tab(&page, id, mendable_in(error, &[])?).await,
     }
@@ -169,7 +176,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Which {
 
 pub(super) async fn remove(page: ConsoleCx, Whose(id): Whose, Which(role): Which) -> Answer {
     let result = roles::remove(page.app(), page.cx(), page.may()?, id, role).await;
-    page.outcome(result, &format!("{}/roles", user_href(&page, id)), "The role is removed. Their next token is without it.")
+    page.outcome(
+        result,
+        &format!("{}/roles", user_href(&page, id)),
+        "The role is removed. Their next token is without it.",
+    )
 }
 
 pub(super) async fn grant(page: ConsoleCx, Whose(id): Whose, Posted(typed): Posted) -> Answer {
@@ -196,10 +207,7 @@ fn ask_revoke(page: &ConsoleCx, profile: &Profile, errors: Errors) -> Answer {
     let confirm = Confirm {
         title: format!("Make {} an ordinary user?", profile.user.display_name()),
         lead: "All their administrator roles are taken away. The account stays.".to_owned(),
-        facts: vec![
-            "They lose this console and the admin API at once.".to_owned(),
-
-        ],
+        facts: vec!["They lose this console and the admin API at once.".to_owned()],
         action: about.href("/administrator/revoke"),
         submit: "Revoke",
         danger: true,

@@ -1,12 +1,7 @@
 //! The Sessions tab.
 
 use axum::extract::FromRequestParts;
-use denizen_model::{
-    SessionId,
-    clients::CONSOLE_CLIENT,
-    permissions::markers::SessionsRevoke,
-    sessions::Session,
-};
+use denizen_model::{SessionId, clients::CONSOLE_CLIENT, permissions::markers::SessionsRevoke, sessions::Session};
 use denizen_ops::{Error, sessions};
 use http::request::Parts;
 use serde::Serialize;
@@ -127,7 +122,8 @@ fn recent(page: &ConsoleCx, session: &Session) -> Recent {
 
 pub(super) async fn show(page: ConsoleCx, Whose(id): Whose) -> Answer {
     let profile = Profile::load(&page, id).await?;
-    let (live, ended): (Vec<&Session>, Vec<&Session>) = profile.sessions.iter().partition(|session| session.is_live(page.now()));
+    let (live, ended): (Vec<&Session>, Vec<&Session>) =
+        profile.sessions.iter().partition(|session| session.is_live(page.now()));
     let mut active_ones = Vec::with_capacity(live.len());
     for session in live {
         active_ones.push(active(&page, session).await?);
@@ -167,7 +163,11 @@ fn ask(page: &ConsoleCx, profile: &Profile, errors: Errors) -> Answer {
     let confirm = Confirm {
         title: format!("End all sessions of {}?", profile.user.display_name()),
         lead: "They are signed out everywhere and can sign in again at once.".to_owned(),
-        facts: vec![format!("{} {} at once.", count(live, "session", "sessions"), if live == 1 { "ends" } else { "end" })],
+        facts: vec![format!(
+            "{} {} at once.",
+            count(live, "session", "sessions"),
+            if live == 1 { "ends" } else { "end" }
+        )],
         action: about.href("/sessions/revoke-all"),
         submit: "End all sessions",
         danger: true,
