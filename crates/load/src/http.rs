@@ -146,14 +146,17 @@ pub(crate) fn drive(
         first_failure: None,
     };
     thread::scope(|scope| {
-        let running: Vec<_> =
-            shares.into_iter().map(|share| scope.spawn(move || drive_share(address, share, from, until))).collect();
+        let running: Vec<_> = shares
+            .into_iter()
+            .map(|share| scope.spawn(move || drive_share(address, share, from, until)))
+            .collect();
         thread::sleep(from.saturating_duration_since(Instant::now()));
         begin();
         thread::sleep(until.saturating_duration_since(Instant::now()));
         end();
         for thread in running {
-            let outcome = thread.join().map_err(|_| Failure::new("a thread of the load generator panicked"))??;
+            let outcome =
+                thread.join().map_err(|_| Failure::new("a thread of the load generator panicked"))??;
             total.done += outcome.done;
             total.failures += outcome.failures;
             total.latency.merge(&outcome.latency);
@@ -168,7 +171,12 @@ pub(crate) fn drive(
     Ok(total)
 }
 
-fn drive_share(address: SocketAddr, scripts: Vec<Box<dyn Script>>, from: Instant, until: Instant) -> Result<Outcome> {
+fn drive_share(
+    address: SocketAddr,
+    scripts: Vec<Box<dyn Script>>,
+    from: Instant,
+    until: Instant,
+) -> Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
     local.block_on(&runtime, async {
@@ -176,7 +184,8 @@ fn drive_share(address: SocketAddr, scripts: Vec<Box<dyn Script>>, from: Instant
             .into_iter()
             .map(|script| tokio::task::spawn_local(drive_one(address, script, from, until)))
             .collect();
-        let mut total = Outcome { done: 0, seconds: 0.0, latency: Histogram::new(), failures: 0, first_failure: None };
+        let mut total =
+            Outcome { done: 0, seconds: 0.0, latency: Histogram::new(), failures: 0, first_failure: None };
         for task in tasks {
             let outcome = task.await?;
             total.done += outcome.done;
@@ -188,8 +197,14 @@ fn drive_share(address: SocketAddr, scripts: Vec<Box<dyn Script>>, from: Instant
     })
 }
 
-async fn drive_one(address: SocketAddr, mut script: Box<dyn Script>, from: Instant, until: Instant) -> Outcome {
-    let mut outcome = Outcome { done: 0, seconds: 0.0, latency: Histogram::new(), failures: 0, first_failure: None };
+async fn drive_one(
+    address: SocketAddr,
+    mut script: Box<dyn Script>,
+    from: Instant,
+    until: Instant,
+) -> Outcome {
+    let mut outcome =
+        Outcome { done: 0, seconds: 0.0, latency: Histogram::new(), failures: 0, first_failure: None };
     let mut connection: Option<Connection> = None;
     let mut started = Instant::now();
     while Instant::now() < until {
@@ -219,7 +234,11 @@ async fn drive_one(address: SocketAddr, mut script: Box<dyn Script>, from: Insta
     outcome
 }
 
-async fn step(address: SocketAddr, connection: &mut Option<Connection>, script: &mut dyn Script) -> Result<Next> {
+async fn step(
+    address: SocketAddr,
+    connection: &mut Option<Connection>,
+    script: &mut dyn Script,
+) -> Result<Next> {
     let open = match connection {
         Some(open) => open,
         None => connection.insert(Connection::open(address).await?),
@@ -253,7 +272,9 @@ impl Connection {
     pub(crate) async fn send(&mut self, request: &[u8]) -> Result<Response<'_>> {
         self.request.clear();
         self.request.extend_from_slice(request);
-        tokio::time::timeout(PATIENCE, self.exchange()).await.map_err(|_| Failure::new("no answer in time"))??;
+        tokio::time::timeout(PATIENCE, self.exchange())
+            .await
+            .map_err(|_| Failure::new("no answer in time"))??;
         self.response()
     }
 
@@ -303,7 +324,8 @@ fn body_length(head: &[u8], status: u16) -> Result<usize> {
         if let Some(name) = line.get(..NAME.len())
             && name.eq_ignore_ascii_case(NAME)
         {
-            let value = line.get(NAME.len()..).and_then(|value| std::str::from_utf8(value).ok()).unwrap_or("");
+            let value =
+                line.get(NAME.len()..).and_then(|value| std::str::from_utf8(value).ok()).unwrap_or("");
             return Ok(value.trim().parse()?);
         }
     }
@@ -317,7 +339,8 @@ pub(crate) fn get(path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
 
 /// A `POST` of a form.
 pub(crate) fn post_form(path: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Vec<u8> {
-    let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
+    let pairs: Vec<String> =
+        fields.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
     request("POST", path, headers, Some(("application/x-www-form-urlencoded", &pairs.join("&"))))
 }
 

@@ -17,5 +17,3 @@ mod nodes;
 mod oauth;
 #[cfg(test)]
 mod relying_parties;
-#[cfg(test)]
-mod scratch;
