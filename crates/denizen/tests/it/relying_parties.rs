@@ -270,7 +270,8 @@ async fn apache_signs_a_person_in_and_out() {
     browser.open(&party.url("/app/")).await;
     browser.find("input[name=identifier]").await;
     // Apache has no icon for its JSON.
-    let complaints: Vec<String> = browser.complaints().await.into_iter().filter(|text| !text.contains("/favicon.ico")).collect();
+    let complaints: Vec<String> =
+        browser.complaints().await.into_iter().filter(|text| !text.contains("/favicon.ico")).collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
     browser.quit().await;
     eventually("the server is still well", || server.is_ready()).await;
