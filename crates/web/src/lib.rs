@@ -2,6 +2,7 @@
 
 mod assets;
 mod card;
+mod console;
 mod cx;
 mod health;
 mod locale;
@@ -62,7 +63,10 @@ const MAX_BODY: usize = 1024 * 1024;
 /// All routes. Pages take only what comes from Denizen's own pages; endpoints that clients call look at no
 /// cookie, and may be called from anywhere.
 pub fn router(web: Web) -> Router {
-    let pages = Router::new().merge(card::router()).layer(from_fn_with_state(web.clone(), security::same_origin));
+    let pages = Router::new()
+        .merge(card::router())
+        .merge(console::router(&web))
+        .layer(from_fn_with_state(web.clone(), security::same_origin));
     Router::new()
         .merge(pages)
         .merge(card::sign_out::client_router())
