@@ -13,7 +13,7 @@ use crate::{cli::ServeOptions, config, open};
 
 /// Runs the server until it is told to stop.
 pub(crate) async fn run(options: &ServeOptions) -> Result<(), String> {
-    start_logging("info");
+    start_logging("info,postgres=warn,tokio_postgres=warn");
     let server = config::server(options)?;
     let _lock = match server.storage.database {
         None => Some(open::lock(&server.storage.data)?),

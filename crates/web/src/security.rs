@@ -1,77 +1,104 @@
-//! What every answer says to browsers, and which requests of browsers are taken.
+//! What every answer carries, and what protects cookies from pages of other sites.
 
 use axum::{
     extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
-use crate::Web;
+use crate::{
+    Web,
+    cx::new_request_id,
+    problem::{self, Problem},
+};
 
-/// The policy of pages that name no other: nothing inline, nothing from elsewhere.
+/// Nothing inline, nothing from elsewhere. A page that must allow more sets its own.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
      font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
+// With `no-referrer` browsers would send `Origin: null` with a form, and the check below would refuse it.
+const REFERRER: HeaderValue = HeaderValue::from_static("same-origin");
+const PERMISSIONS: HeaderValue =
+    HeaderValue::from_static("camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()");
+const TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=63072000");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Adds the headers that a page did not set itself.
-pub(crate) async fn headers(State(web): State<Web>, request: Request, next: Next) -> Response {
+/// The outermost layer: gives the request its id, writes problem documents, sets the security headers.
+pub(crate) async fn envelope(State(web): State<Web>, mut request: Request, next: Next) -> Response {
+    let id = new_request_id(&web.app);
+    request.extensions_mut().insert(id);
     let mut response = next.run(request).await;
+    problem::finish(&mut response, id);
     let headers = response.headers_mut();
-    let fixed: [(HeaderName, HeaderValue); 4] = [
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
-    ];
-    for (name, value) in fixed {
-        headers.entry(name).or_insert(value);
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        headers.insert(REQUEST_ID, id);
     }
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, REFERRER);
+    headers.insert(HeaderName::from_static("permissions-policy"), PERMISSIONS);
     if web.is_https() {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, TRANSPORT);
     }
     response
 }
 
-/// Refuses requests that change something and that another site made a browser send. Cookies are `SameSite=Lax`
-/// besides; this also holds for sign-in forms, which need no cookie (login CSRF).
+/// Refuses changes that a page of another site asks a browser for. Only for what cookies open: bearer tokens and
+/// client credentials are not sent by browsers of their own accord.
 pub(crate) async fn same_origin(State(web): State<Web>, request: Request, next: Next) -> Response {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if safe || is_same_origin(request.headers(), web.app.public_url()) {
-        return next.run(request).await;
+        next.run(request).await
+    } else {
+        Problem::cross_origin().into_response()
     }
-    (StatusCode::FORBIDDEN, "This request came from another site and was not carried out.\n").into_response()
 }
 
-/// By `Sec-Fetch-Site`, which a page cannot forge; by `Origin` where a browser does not send it. A request with
-/// neither does not come from a browser that would add somebody's cookies.
+/// Browsers say where a request comes from: by `Sec-Fetch-Site`, which pages cannot forge, or else by `Origin`. What
+/// sends neither is no browser, and has no cookie that somebody else could make use of.
 fn is_same_origin(headers: &HeaderMap, public_url: &str) -> bool {
-    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
-    match (text("sec-fetch-site"), text("origin")) {
+    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    match (text(HeaderName::from_static("sec-fetch-site")), text(header::ORIGIN)) {
         (Some(site), _) => matches!(site, "same-origin" | "none"),
-        (None, Some(origin)) => origin == public_url,
         (None, None) => true,
+        (None, Some(origin)) => {
+            let host = origin.split_once("://").map(|(_, host)| host);
+            origin == origin_of(public_url) || (host.is_some() && host == text(header::HOST))
+        }
     }
+}
+
+/// Scheme, host and port of an address.
+fn origin_of(url: &str) -> &str {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let end = url.get(start..).and_then(|rest| rest.find('/')).map_or(url.len(), |at| start + at);
+    url.get(..end).unwrap_or(url)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn check(lines: &[(&'static str, &'static str)]) -> bool {
+        let pairs = lines.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        is_same_origin(&pairs.collect(), "https://id.example.com/base")
+    }
+
     #[test]
-    fn other_sites_are_told_apart() {
-        let check = |pairs: &[(&'static str, &'static str)]| {
-            let headers =
-                pairs.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v))).collect();
-            is_same_origin(&headers, "https://id.example.com")
-        };
-        assert!(check(&[("sec-fetch-site", "same-origin")]));
+    fn changes_come_from_own_pages_only() {
+        assert!(check(&[("sec-fetch-site", "same-origin"), ("origin", "null")]));
+        assert!(check(&[("sec-fetch-site", "none")]));
         assert!(check(&[("origin", "https://id.example.com")]));
+        assert!(check(&[("origin", "http://10.0.0.5:7000"), ("host", "10.0.0.5:7000")]));
         assert!(check(&[]));
-        assert!(!check(&[("sec-fetch-site", "cross-site"), ("origin", "https://id.example.com")]));
-        assert!(!check(&[("sec-fetch-site", "same-site")]));
-        assert!(!check(&[("origin", "https://id.example.com.evil.example")]));
-        assert!(!check(&[("origin", "null")]));
+        assert!(!check(&[("sec-fetch-site", "cross-site")]));
+        assert!(!check(&[("sec-fetch-site", "same-site"), ("origin", "https://id.example.com")]));
+        assert!(!check(&[("origin", "https://evil.example.com"), ("host", "id.example.com")]));
+        assert!(!check(&[("origin", "null"), ("host", "id.example.com")]));
     }
 }

@@ -2,7 +2,7 @@
 
 mod authorize;
 mod client;
-mod token;
+pub(crate) mod token;
 
 use axum::{
     Json, Router,
