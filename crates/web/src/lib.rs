@@ -14,20 +14,20 @@ mod problem;
 pub mod render;
 mod security;
 
-use axum::{Router, http::StatusCode, middleware, response::Response, routing::get};
+use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware, response::Response, routing::get};
 use denizen_ops::App;
 
 /// What every handler works with.
 #[derive(Clone)]
 pub struct Web {
     /// The application.
-    pub app: App,
+    pub(crate) app: App,
     /// The pages.
-    pub templates: render::Templates,
+    pub(crate) templates: render::Templates,
     /// Set in a demo, whose pages say so.
-    pub demo: Option<DemoBanner>,
+    pub(crate) demo: Option<DemoBanner>,
     /// Whether a proxy stands in front, so that the last `X-Forwarded-For` address is the client's.
-    pub behind_proxy: bool,
+    pub(crate) behind_proxy: bool,
 }
 
 /// What an operator decides about the web.
@@ -48,11 +48,12 @@ pub struct DemoBanner {
 
 impl Web {
     /// The web of an application.
-    #[must_use]
-    #[expect(clippy::expect_used, reason = "templates and texts are embedded, and a test loads them")]
-    pub fn new(app: App, options: Options) -> Self {
-        let templates = render::Templates::load().expect("the embedded texts can be read");
-        Self { app, templates, demo: options.demo, behind_proxy: options.behind_proxy }
+    ///
+    /// # Errors
+    /// When a text embedded in the binary cannot be read.
+    pub fn new(app: App, options: Options) -> Result<Self, render::RenderError> {
+        let templates = render::Templates::load()?;
+        Ok(Self { app, templates, demo: options.demo, behind_proxy: options.behind_proxy })
     }
 
     /// Whether people reach Denizen over TLS.
@@ -60,6 +61,9 @@ impl Web {
         self.app.public_url().starts_with("https://")
     }
 }
+
+/// The largest body of a request, in bytes.
+const MAX_BODY: usize = 1024 * 1024;
 
 /// Everything Denizen answers to.
 pub fn router(web: Web) -> Router {
@@ -77,6 +81,7 @@ pub fn router(web: Web) -> Router {
         .nest("/api", api::router(&web))
         .route("/api/docs", get(docs::page))
         .fallback(not_found)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(web.clone(), security::envelope))
         .with_state(web)
 }

@@ -94,7 +94,13 @@ pub(crate) fn fault_page(web: &Web, status: StatusCode, name: &str, realm: Optio
     render_error(web, status, name, realm, None)
 }
 
-fn render_error(web: &Web, status: StatusCode, name: &str, realm: Option<&RealmState>, request: Option<RequestId>) -> Response {
+fn render_error(
+    web: &Web,
+    status: StatusCode,
+    name: &str,
+    realm: Option<&RealmState>,
+    request: Option<RequestId>,
+) -> Response {
     let text = |part: &str| web.templates.text(&format!("error.{name}.{part}"));
     let (slug, title) = realm.map_or(("", "Denizen"), |realm| (&realm.realm.slug, &realm.realm.display_name));
     let context = ErrorPage {
