@@ -55,7 +55,9 @@ pub(crate) async fn run(options: &DemoOptions) -> Result<(), String> {
     eprintln!("Making a demo with {} people …", options.users);
     let app = open_demo(&folder.0, &public_url).await?;
     populate(&app, options.users).await.map_err(|error| format!("the demo could not be made: {error}"))?;
-    eprintln!("\n  Denizen's console   {public_url}/admin\n  Sign in as          {OWNER}\n  Password            {PASSWORD}\n");
+    eprintln!(
+        "\n  Denizen's console   {public_url}/admin\n  Sign in as          {OWNER}\n  Password            {PASSWORD}\n"
+    );
     eprintln!("  Everyone in it has the password {PASSWORD}. It is gone when you stop it (Ctrl-C).\n");
     let banner = DemoBanner { text: "Demo: this data is made up and is gone when the demo stops.".to_owned() };
     serve::listen(app, listener, Options { behind_proxy: false, demo: Some(banner) }, serve::stopped()).await
@@ -129,7 +131,15 @@ async fn populate(app: &App, count: u32) -> Made<()> {
     };
     setup::create_owner(app, &owner_cx, None, owner, PASSWORD.to_owned()).await?;
     let main = app.main_realm().await?.realm.id;
-    realms::update_settings(app, &owner_cx, owner_cx.may(main)?, Some("Northwind".to_owned()), Default::default(), None).await?;
+    realms::update_settings(
+        app,
+        &owner_cx,
+        owner_cx.may(main)?,
+        Some("Northwind".to_owned()),
+        Default::default(),
+        None,
+    )
+    .await?;
     let realm = app.main_realm().await?;
     let clients = make_clients(app, &owner_cx, &realm).await?;
     let roles = make_roles(app, &owner_cx, &realm).await?;
@@ -152,7 +162,8 @@ struct Setting {
 }
 
 async fn make_clients(app: &App, cx: &Cx, realm: &RealmState) -> Made<Vec<Request>> {
-    let list = [("billing", "Billing"), ("warehouse", "Warehouse"), ("helpdesk", "Help desk"), ("handheld", "Handheld app")];
+    let list =
+        [("billing", "Billing"), ("warehouse", "Warehouse"), ("helpdesk", "Help desk"), ("handheld", "Handheld app")];
     let mut requests = Vec::new();
     for (client_id, name) in list {
         let public = client_id == "handheld";
@@ -289,7 +300,14 @@ async fn make_person(app: &App, rng: &Rng, born: Timestamp, number: u32, setting
 }
 
 /// A few sign-ins between then and now, some with a wrong password first.
-async fn sign_in_at_times(app: &App, rng: &Rng, realm: &Arc<RealmState>, email: &str, born: Timestamp, setting: &Setting) -> Made<()> {
+async fn sign_in_at_times(
+    app: &App,
+    rng: &Rng,
+    realm: &Arc<RealmState>,
+    email: &str,
+    born: Timestamp,
+    setting: &Setting,
+) -> Made<()> {
     let left = app.now().since(born);
     let times = below(rng, 4);
     for n in 1..=times {
@@ -308,7 +326,16 @@ async fn sign_in_at_times(app: &App, rng: &Rng, realm: &Arc<RealmState>, email: 
 
 async fn make_machines(app: &App, rng: &Rng, start: Timestamp) -> Made<Vec<UserId>> {
     let realm = app.main_realm().await?.realm.id;
-    let names = ["Order importer", "Label printer 3", "Stock sync", "Invoice mailer", "Status page", "Backup runner", "Data lake feed", "Chat bot"];
+    let names = [
+        "Order importer",
+        "Label printer 3",
+        "Stock sync",
+        "Invoice mailer",
+        "Status page",
+        "Backup runner",
+        "Data lake feed",
+        "Chat bot",
+    ];
     let mut ids = Vec::new();
     for (hours, name) in (1..).zip(names) {
         let cx = at(app, rng, start.plus(Duration::from_secs(hours * 3600 * 30)), Actor::System("demo"));

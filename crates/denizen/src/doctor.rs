@@ -1,6 +1,5 @@
 //! `denizen doctor`: what is well, what is not, and what to do.
 
-
 use denizen_model::Timestamp;
 use denizen_ops::{App, setup};
 use serde_json::json;
@@ -28,7 +27,14 @@ pub(crate) async fn run(options: &DoctorOptions) -> Result<(), String> {
         findings.push(Finding { what, ok, text: result.unwrap_or_else(|text| text) });
     };
     let clock = open::system_clock();
-    note("clock", if clock() > BUILT_AFTER { Ok(clock().to_string()) } else { Err(format!("{} cannot be right; set the machine's clock", clock())) });
+    note(
+        "clock",
+        if clock() > BUILT_AFTER {
+            Ok(clock().to_string())
+        } else {
+            Err(format!("{} cannot be right; set the machine's clock", clock()))
+        },
+    );
     match config::storage(&options.storage) {
         Err(error) => note("configuration", Err(error)),
         Ok(storage) => {
@@ -68,18 +74,21 @@ fn check_master_key(storage: &Storage) -> Result<String, String> {
         return Ok("from the environment or the configuration".to_owned());
     }
     let path = storage.data.join("master.key");
-    let found = std::fs::metadata(&path).map_err(|error| format!("{}: {error}; restore it from your backup", path.display()))?;
+    let found = std::fs::metadata(&path)
+        .map_err(|error| format!("{}: {error}; restore it from your backup", path.display()))?;
     #[cfg(unix)]
-    if std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o077 != 0 {
+    let open_to_others = std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o077 != 0;
+    #[cfg(not(unix))]
+    let open_to_others = found.len() == 0;
+    if open_to_others {
         return Err(format!("others can read {0}; run: chmod 600 {0}", path.display()));
     }
-    drop(found);
     Ok(format!("{}, readable by its owner alone", path.display()))
 }
 
 async fn check_signing_keys(app: &App) -> Result<String, String> {
     let realm = app.main_realm().await.map_err(|error| error.to_string())?;
-    let keys = realm.jwks()["keys"].as_array().map_or(0, Vec::len);
+    let keys = realm.jwks().get("keys").and_then(|keys| keys.as_array()).map_or(0, Vec::len);
     if keys == 0 { Err("the realm main has none".to_owned()) } else { Ok(format!("{keys} in the realm main")) }
 }
 

@@ -20,7 +20,9 @@ pub(crate) async fn create(options: &KeyCreateOptions) -> Result<(), String> {
         }
         Err(error) => Err(match *error.kind {
             ErrorKind::NotFound(_) => format!("there is no realm {}", options.realm),
-            ErrorKind::Invalid(errors) => errors.iter().map(|(field, message)| format!("{field}: {message}")).collect::<Vec<_>>().join("; "),
+            ErrorKind::Invalid(errors) => {
+                errors.iter().map(|(field, message)| format!("{field}: {message}")).collect::<Vec<_>>().join("; ")
+            }
             _ => error.to_string(),
         }),
     }

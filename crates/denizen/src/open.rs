@@ -91,9 +91,10 @@ pub(crate) fn lock(data: &Path) -> Result<File, String> {
     let file = opened.map_err(|error| format!("cannot write in the data folder: {}: {error}", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => {
-            Err(format!("another denizen is running on the data folder {}; stop it first, or use PostgreSQL for several nodes", data.display()))
-        }
+        Err(std::fs::TryLockError::WouldBlock) => Err(format!(
+            "another denizen is running on the data folder {}; stop it first, or use PostgreSQL for several nodes",
+            data.display()
+        )),
         Err(std::fs::TryLockError::Error(error)) => Err(format!("cannot lock {}: {error}", path.display())),
     }
 }

@@ -13,7 +13,7 @@ use crate::{cli::ServeOptions, config, open};
 
 /// Runs the server until it is told to stop.
 pub(crate) async fn run(options: &ServeOptions) -> Result<(), String> {
-    start_logging("info");
+    start_logging("info,postgres=warn,tokio_postgres=warn");
     let server = config::server(options)?;
     let _lock = match server.storage.database {
         None => Some(open::lock(&server.storage.data)?),
@@ -36,15 +36,24 @@ pub(crate) async fn bind(address: &str) -> Result<TcpListener, String> {
 }
 
 /// Serves requests and runs the background tasks until `stop` resolves; requests under way are finished.
-pub(crate) async fn listen(app: App, listener: TcpListener, options: Options, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), String> {
+pub(crate) async fn listen(
+    app: App,
+    listener: TcpListener,
+    options: Options,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), String> {
     let _tasks = denizen_worker::start(&app);
-    let router = denizen_web::router(Web::new(app, options));
+    let web = Web::new(app, options).map_err(|error| error.to_string())?;
+    let router = denizen_web::router(web);
     // Answers are small and written at once; waiting to fill a packet would only delay them.
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop).await.map_err(|error| format!("the server ended: {error}"))
+    axum::serve(listener, service)
+        .with_graceful_shutdown(stop)
+        .await
+        .map_err(|error| format!("the server ended: {error}"))
 }
 
 /// Resolves when the process is asked to end.

@@ -25,7 +25,7 @@ pub mod signing_keys;
 pub mod users;
 
 pub use app::{App, Clock, Config};
-pub use cx::{Actor, Administrator, Cx, May};
+pub use cx::{Actor, Administrator, Cx, IdempotencyKey, May};
 pub use denizen_store::{Location, events::Verification};
 pub use error::{Error, ErrorKind, Result};
 pub use realms::RealmState;

@@ -308,26 +308,46 @@ fn serve(
 }
 
 fn run_plain(conn: &mut Conn, work: &mut dyn Work, shared: &Shared) -> Result<()> {
-    work.run(conn, shared);
+    begin_attempt(conn);
+    if !work.run(conn, shared) && may_try_again(conn) {
+        // A connection that was idle may have been lost unnoticed, with the server that held it.
+        begin_attempt(conn);
+        work.run(conn, shared);
+    }
     Ok(())
 }
 
-/// One transaction on PostgreSQL, up to five times.
+fn begin_attempt(conn: &mut Conn) {
+    if let Conn::Postgres(pg) = conn {
+        pg.saw_transient = false;
+    }
+}
+
+fn may_try_again(conn: &Conn) -> bool {
+    matches!(conn, Conn::Postgres(pg) if pg.saw_transient)
+}
+
+/// One transaction on PostgreSQL, up to five times. Once `COMMIT` was sent there is no second attempt: it may
+/// have been carried out although its answer was lost.
 fn run_postgres_write(conn: &mut Conn, work: &mut dyn Work, shared: &Shared) -> Result<()> {
-    for attempt in 1.. {
-        if let Conn::Postgres(pg) = conn {
-            pg.saw_transient = false;
+    let mut outcome = Ok(());
+    for attempt in 1..=5 {
+        begin_attempt(conn);
+        outcome = conn.script("BEGIN");
+        if outcome.is_ok() {
+            if work.run(conn, shared) {
+                return conn.script("COMMIT");
+            }
+            if !may_try_again(conn) {
+                return conn.script("ROLLBACK");
+            }
+            let _ = conn.script("ROLLBACK");
+        } else if !may_try_again(conn) {
+            return outcome;
         }
-        conn.script("BEGIN")?;
-        let ended = if work.run(conn, shared) { conn.script("COMMIT") } else { conn.script("ROLLBACK") };
-        let transient = matches!(conn, Conn::Postgres(pg) if pg.saw_transient);
-        if !transient || attempt == 5 {
-            return ended;
-        }
-        let _ = conn.script("ROLLBACK");
         thread::sleep(Duration::from_millis(5 * attempt));
     }
-    Ok(())
+    outcome
 }
 
 /// The one thread that writes to SQLite.

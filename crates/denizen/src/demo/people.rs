@@ -14,26 +14,101 @@ const CULTURES: &[Culture] = &[
     Culture {
         locale: "en",
         zone: "America/New_York",
-        given: &["James", "Mary", "Robert", "Patricia", "John", "Jennifer", "Michael", "Linda", "Emma", "Noah", "Olivia", "Liam", "Grace", "Ethan", "Chloe", "Mason"],
-        family: &["Smith", "Johnson", "Williams", "Brown", "Jones", "Miller", "Davis", "Wilson", "Anderson", "Taylor", "Moore", "Jackson", "O'Brien|obrien", "Clarke"],
+        given: &[
+            "James", "Mary", "Robert", "Patricia", "John", "Jennifer", "Michael", "Linda", "Emma", "Noah", "Olivia",
+            "Liam", "Grace", "Ethan", "Chloe", "Mason",
+        ],
+        family: &[
+            "Smith",
+            "Johnson",
+            "Williams",
+            "Brown",
+            "Jones",
+            "Miller",
+            "Davis",
+            "Wilson",
+            "Anderson",
+            "Taylor",
+            "Moore",
+            "Jackson",
+            "O'Brien|obrien",
+            "Clarke",
+        ],
     },
     Culture {
         locale: "de",
         zone: "Europe/Berlin",
-        given: &["Anna", "Lukas", "Jürgen|juergen", "Sabine", "Käthe|kaethe", "Björn|bjoern", "Heike", "Matthias", "Lena", "Felix"],
-        family: &["Müller|mueller", "Schmidt", "Schneider", "Fischer", "Weber", "Groß|gross", "Schäfer|schaefer", "Köhler|koehler", "Jäger|jaeger"],
+        given: &[
+            "Anna",
+            "Lukas",
+            "Jürgen|juergen",
+            "Sabine",
+            "Käthe|kaethe",
+            "Björn|bjoern",
+            "Heike",
+            "Matthias",
+            "Lena",
+            "Felix",
+        ],
+        family: &[
+            "Müller|mueller",
+            "Schmidt",
+            "Schneider",
+            "Fischer",
+            "Weber",
+            "Groß|gross",
+            "Schäfer|schaefer",
+            "Köhler|koehler",
+            "Jäger|jaeger",
+        ],
     },
     Culture {
         locale: "es",
         zone: "Europe/Madrid",
-        given: &["José|jose", "María|maria", "Lucía|lucia", "Andrés|andres", "Íñigo|inigo", "Carmen", "Sofía|sofia", "Javier", "Raúl|raul"],
-        family: &["García|garcia", "Fernández|fernandez", "Muñoz|munoz", "Núñez|nunez", "Álvarez|alvarez", "Romero", "Ibáñez|ibanez"],
+        given: &[
+            "José|jose",
+            "María|maria",
+            "Lucía|lucia",
+            "Andrés|andres",
+            "Íñigo|inigo",
+            "Carmen",
+            "Sofía|sofia",
+            "Javier",
+            "Raúl|raul",
+        ],
+        family: &[
+            "García|garcia",
+            "Fernández|fernandez",
+            "Muñoz|munoz",
+            "Núñez|nunez",
+            "Álvarez|alvarez",
+            "Romero",
+            "Ibáñez|ibanez",
+        ],
     },
     Culture {
         locale: "fr",
         zone: "Europe/Paris",
-        given: &["Élodie|elodie", "François|francois", "Zoé|zoe", "Benoît|benoit", "Camille", "Océane|oceane", "Luc", "Hélène|helene"],
-        family: &["Lefèvre|lefevre", "Dubois", "Moreau", "Girard", "Rousseau", "Bélanger|belanger", "D'Angelo|dangelo", "Noël|noel"],
+        given: &[
+            "Élodie|elodie",
+            "François|francois",
+            "Zoé|zoe",
+            "Benoît|benoit",
+            "Camille",
+            "Océane|oceane",
+            "Luc",
+            "Hélène|helene",
+        ],
+        family: &[
+            "Lefèvre|lefevre",
+            "Dubois",
+            "Moreau",
+            "Girard",
+            "Rousseau",
+            "Bélanger|belanger",
+            "D'Angelo|dangelo",
+            "Noël|noel",
+        ],
     },
     Culture {
         locale: "pt-BR",
@@ -56,7 +131,14 @@ const CULTURES: &[Culture] = &[
     Culture {
         locale: "ru",
         zone: "Europe/Warsaw",
-        given: &["Иван|ivan", "Ольга|olga", "Дмитрий|dmitry", "Наталья|natalya", "Сергей|sergey", "Анастасия|anastasia"],
+        given: &[
+            "Иван|ivan",
+            "Ольга|olga",
+            "Дмитрий|dmitry",
+            "Наталья|natalya",
+            "Сергей|sergey",
+            "Анастасия|anastasia",
+        ],
         family: &["Ковалёв|kovalev", "Петрова|petrova", "Соколов|sokolov", "Морозова|morozova", "Орлов|orlov"],
     },
     Culture {
@@ -134,7 +216,13 @@ const CULTURES: &[Culture] = &[
 ];
 
 const DOMAINS: &[&str] = &[
-    "example.com", "mail.example", "acme.example", "northwind.example", "fabrikam.example", "contoso.example", "post.example",
+    "example.com",
+    "mail.example",
+    "acme.example",
+    "northwind.example",
+    "fabrikam.example",
+    "contoso.example",
+    "post.example",
 ];
 
 /// A person to be made.
@@ -176,5 +264,11 @@ pub(crate) fn person(rng: &Rng, number: u32) -> Option<Person> {
         _ => format!("{latin_given}{number}"),
     };
     let email = format!("{local}@{domain}");
-    Some(Person { given: given.to_owned(), family: family.to_owned(), email, locale: culture.locale, zone: culture.zone })
+    Some(Person {
+        given: given.to_owned(),
+        family: family.to_owned(),
+        email,
+        locale: culture.locale,
+        zone: culture.zone,
+    })
 }

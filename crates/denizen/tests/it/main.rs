@@ -1,1 +1,19 @@
-//! Integration tests.
+//! Denizen as its users meet it: the real binary on real databases, spoken to over HTTP, by relying parties
+//! this project did not write, and in a browser. `scripts/test` provides what these need.
+
+#[cfg(test)]
+#[macro_use]
+mod support;
+
+#[cfg(test)]
+mod console;
+#[cfg(test)]
+mod crashes;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod nodes;
+#[cfg(test)]
+mod oauth;
+#[cfg(test)]
+mod relying_parties;

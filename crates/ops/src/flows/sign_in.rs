@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Actor, App, Cx, Error, RealmState, Result,
     authenticators::upgrade_hash,
-    crypto::{Prefix, Secret, Token},
+    crypto::{Prefix, Secret, Token, hash_token},
     cx::{Detail, user_subject},
     oauth::{
         authorize::{Request, client_of, success},
@@ -45,6 +45,9 @@ pub struct Flow {
     pub request: Option<Request>,
     /// Whom the person says they are.
     pub identifier: Option<String>,
+    /// The hash of the session cookie that the browser has already. It does not travel: each step sets it.
+    #[serde(skip)]
+    previous: Option<String>,
     /// Who has given the right password and must now replace it.
     update: Option<Update>,
     expires_at: Timestamp,
@@ -64,6 +67,7 @@ impl Flow {
         Self {
             request,
             identifier: identifier.filter(|text| text.len() <= 254),
+            previous: None,
             update: None,
             expires_at: now.plus(FLOW_FOR),
         }
@@ -73,6 +77,13 @@ impl Flow {
     #[must_use]
     pub fn identified(self, identifier: String) -> Self {
         Self { identifier: Some(identifier), ..self }
+    }
+
+    /// The same sign-in in a browser that has this session cookie: the session goes on if it is the same person's,
+    /// and ends if it is another's.
+    #[must_use]
+    pub fn in_browser_with(self, cookie: Option<&str>) -> Self {
+        Self { previous: cookie.map(hash_token), ..self }
     }
 
     /// Whether a new password must be set now.
@@ -211,8 +222,7 @@ pub async fn update_password_step(
     new: String,
     again: &str,
 ) -> Result<Step> {
-    let expired = || Error::conflict("flow-expired", "This page is too old. Sign in again.");
-    let Some(update) = flow.update.clone() else { return Err(expired()) };
+    let Some(update) = flow.update.clone() else { return Err(flow_expired()) };
     let (id, user_id) = (realm.realm.id, update.user);
     let found = app
         .db()
@@ -221,7 +231,7 @@ pub async fn update_password_step(
             Ok::<_, Error>(user.zip(store::authenticators::find_password(tx, user_id)?))
         })
         .await?;
-    let (user, stored) = found.filter(|(_, stored)| stored.id == update.authenticator).ok_or_else(expired)?;
+    let (user, stored) = found.filter(|(_, stored)| stored.id == update.authenticator).ok_or_else(flow_expired)?;
     let mut errors = FieldErrors::new();
     let own: Vec<&str> = [Some(user.username.as_str()), user.email.as_deref()].into_iter().flatten().collect();
     check_password("password", &new, &realm.realm.settings, &own, &mut errors);
@@ -251,8 +261,10 @@ async fn begin_session(
 ) -> Result<Step> {
     let settings = &realm.realm.settings;
     let cookie = Token::generate(app.rng(), Prefix::Session);
+    let earlier = earlier_session(app, cx, realm, flow.previous.clone()).await?;
+    let continued = earlier.as_ref().filter(|earlier| earlier.user_id == user.id).map(|earlier| earlier.id);
     let session = Session {
-        id: SessionId::new(cx.now, app.id_bytes()),
+        id: continued.unwrap_or_else(|| SessionId::new(cx.now, app.id_bytes())),
         realm_id: realm.realm.id,
         user_id: user.id,
         created_at: cx.now,
@@ -273,59 +285,67 @@ async fn begin_session(
         }
         None => None,
     };
-    let redirect = flow
-        .request
-        .as_ref()
-        .zip(code.as_ref())
-        .map(|(request, (token, _))| success(request, &realm.issuer, token.expose()));
+    let codes = flow.request.as_ref().zip(code.as_ref());
+    let redirect = codes.map(|(request, (token, _))| success(request, &realm.issuer, token.expose()));
     let client_id = flow.request.as_ref().map(|request| request.client_id.clone());
     let cx2 = cx.acting_as(Actor::User(user.id, user.display_name().to_owned()));
     let (app2, realm2, hash, max_age) = (app.clone(), realm.clone(), cookie.hash(), session.expires_at.since(cx.now));
     app.write(cx, move |mut tx| {
+        // What was checked before this transaction must still be so: the user enabled, the password the same.
         let present = store::users::find(&mut tx, user.realm_id, user.id)?.filter(|user| user.enabled);
-        let present = present.ok_or_else(|| Error::conflict("flow-expired", "This page is too old. Sign in again."))?;
+        let stored = store::authenticators::find_password(&mut tx, user.id)?.filter(|stored| stored.id == verified);
+        let Some((present, _)) = present.zip(stored) else { return Err(flow_expired()) };
         let event = |kind| complete(cx2.user_event(&app2, kind, &present), client_id.as_deref(), Some(session.id));
         let mut more = Vec::new();
         let mut used = verified;
         if let Some(password) = &replacement {
-            replace_password(&mut tx, &cx2, &present, verified, password)?;
+            replace_password(&mut tx, &cx2, &present, password)?;
             used = password.id;
             more.push(event(EventType::UserPasswordResetCompleted));
         }
-        store::sessions::insert(&mut tx, &session, &hash)?;
+        if continued.is_some() {
+            // The same person again in the same browser: the session goes on under a new cookie.
+            if !store::sessions::reauthenticate(&mut tx, session.id, &hash, cx2.now, session.idle_expires_at)? {
+                return Err(flow_expired());
+            }
+        } else {
+            if let Some(earlier) = &earlier
+                && store::sessions::revoke(&mut tx, earlier.realm_id, earlier.user_id, earlier.id, cx2.now)?
+                && let Some(other) = store::users::find(&mut tx, earlier.realm_id, earlier.user_id)?
+            {
+                let ended = cx2.user_event(&app2, EventType::UserSessionRevoked, &other);
+                more.push(
+                    ended.detail("session_id", earlier.id.to_string()).detail("reason", "another user signed in"),
+                );
+            }
+            store::sessions::insert(&mut tx, &session, &hash)?;
+            more.push(event(EventType::UserSessionCreated).detail("device", session.device.as_str()));
+        }
         if let Some((token, code)) = &code {
             code::store_in(&mut tx, &realm2, code, &token.hash())?;
         }
         store::users::note_sign_in(&mut tx, present.realm_id, present.id, cx2.now)?;
-        store::authenticators::note_used(
-            &mut tx,
-            used,
-            cx2.now,
-            client_id.as_deref(),
-            &session.device,
-            session.ip.as_deref(),
-        )?;
-        let succeeded = event(EventType::UserSignInSucceeded)
-            .detail("method", "password")
-            .detail("device", session.device.as_str());
-        more.push(event(EventType::UserSessionCreated).detail("device", session.device.as_str()));
-        Ok(tx.commit(Events::new(succeeded, more), ())?)
+        let (client, ip) = (client_id.as_deref(), session.ip.as_deref());
+        store::authenticators::note_used(&mut tx, used, cx2.now, client, &session.device, ip)?;
+        let succeeded = event(EventType::UserSignInSucceeded).detail("method", "password");
+        Ok(tx.commit(Events::new(succeeded.detail("device", session.device.as_str()), more), ())?)
     })
     .await?;
     Ok(Step::SignedIn { cookie: cookie.into_secret(), max_age, redirect })
 }
 
-fn replace_password(
-    tx: &mut WriteTx<'_>,
-    cx: &Cx,
-    before: &User,
-    verified: AuthenticatorId,
-    password: &StoredPassword,
-) -> Result<()> {
-    let unchanged = store::authenticators::find_password(tx, before.id)?.is_some_and(|stored| stored.id == verified);
-    if !unchanged {
-        return Err(Error::conflict("flow-expired", "This page is too old. Sign in again."));
-    }
+/// The live session behind the cookie that the browser had.
+async fn earlier_session(app: &App, cx: &Cx, realm: &RealmState, hash: Option<String>) -> Result<Option<Session>> {
+    let (Some(hash), id, now) = (hash, realm.realm.id, cx.now) else { return Ok(None) };
+    let found = app.db().peek(move |tx| Ok::<_, Error>(store::sessions::find_by_secret(tx, id, &hash)?)).await?;
+    Ok(found.filter(|session| session.is_live(now)))
+}
+
+fn flow_expired() -> Error {
+    Error::conflict("flow-expired", "This page is too old. Sign in again.")
+}
+
+fn replace_password(tx: &mut WriteTx<'_>, cx: &Cx, before: &User, password: &StoredPassword) -> Result<()> {
     store::authenticators::put_password(tx, before.realm_id, before.id, password, cx.now)?;
     let user = User { requires_password_reset: false, updated_at: cx.now, ..before.clone() };
     if store::users::update(tx, before, &user)? { Ok(()) } else { Err(Error::changed()) }

@@ -21,7 +21,8 @@ pub(crate) struct PgConn {
     config: Config,
     client: Option<Client>,
     statements: HashMap<String, Statement>,
-    /// A failure after which the same transaction may succeed when run again.
+    /// Whether a failure was seen after which the same transaction may succeed when run again: a deadlock, a
+    /// serialization failure, a connection that was lost.
     pub(crate) saw_transient: bool,
 }
 
@@ -46,7 +47,8 @@ impl PgConn {
         {
             return Ok(statement.clone());
         }
-        let statement = self.client()?.prepare(&postgres_text(text)).map_err(error)?;
+        let prepared = self.client()?.prepare(&postgres_text(text));
+        let statement = self.noting(prepared)?;
         self.statements.insert(text.to_owned(), statement.clone());
         Ok(statement)
     }
@@ -85,9 +87,17 @@ impl PgConn {
 
     fn noting<T>(&mut self, result: std::result::Result<T, postgres::Error>) -> Result<T> {
         result.map_err(|failure| {
-            let code = failure.code();
-            self.saw_transient |=
-                matches!(code, Some(&SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE));
+            let lost = match failure.code() {
+                None => true,
+                // The server ends the connection after telling so.
+                Some(code) => code.code().starts_with("57P"),
+            };
+            if lost {
+                self.client = None;
+                self.statements.clear();
+            }
+            let again = [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE];
+            self.saw_transient |= lost || failure.code().is_some_and(|code| again.contains(code));
             error(failure)
         })
     }

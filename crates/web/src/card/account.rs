@@ -8,12 +8,12 @@ use axum::{
     routing::{get, post},
 };
 use denizen_model::users::VerificationState;
+use denizen_model::validation::FieldErrors;
 use denizen_ops::{
     Cx, Error, RealmState,
     flows::sign_in::Flow,
     sessions::{SignedIn, applications, find_by_cookie, sign_out},
 };
-use denizen_model::validation::FieldErrors;
 use serde::Serialize;
 
 use super::{Card, cookie, error_page, fault_page, page, see_other, sign_in::identifier_page, with_cookie};
@@ -67,7 +67,12 @@ async fn find(web: &Web, cx: &Cx, realm: &RealmState, headers: &HeaderMap) -> Re
     }
 }
 
-async fn overview(State(web): State<Web>, Anonymous(cx): Anonymous, Path(slug): Path<String>, headers: HeaderMap) -> Response {
+async fn overview(
+    State(web): State<Web>,
+    Anonymous(cx): Anonymous,
+    Path(slug): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     let realm = match web.app.realm(&slug).await {
         Ok(realm) => realm,
         Err(error) => return error_page(&web, &error, cx.request_id, None),
@@ -107,7 +112,12 @@ async fn show(web: &Web, cx: &Cx, realm: &RealmState, signed_in: SignedIn) -> Re
     Ok(page(web, StatusCode::OK, "card/account/overview.html", &context))
 }
 
-async fn leave(State(web): State<Web>, Anonymous(cx): Anonymous, Path(slug): Path<String>, headers: HeaderMap) -> Response {
+async fn leave(
+    State(web): State<Web>,
+    Anonymous(cx): Anonymous,
+    Path(slug): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     let realm = match web.app.realm(&slug).await {
         Ok(realm) => realm,
         Err(error) => return error_page(&web, &error, cx.request_id, None),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     Form, Router,
     extract::{Path, Query, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::Response,
     routing::{get, post},
 };
@@ -64,7 +64,12 @@ struct UpdatePasswordPage {
 }
 
 /// The first page of a sign-in.
-pub(crate) async fn identifier_page(web: &Web, realm: &RealmState, flow: &Flow, errors: &FieldErrors) -> Result<Response, Error> {
+pub(crate) async fn identifier_page(
+    web: &Web,
+    realm: &RealmState,
+    flow: &Flow,
+    errors: &FieldErrors,
+) -> Result<Response, Error> {
     let client = match &flow.request {
         Some(request) => realm.client(&web.app, &request.client_id).await?,
         None => None,
@@ -152,7 +157,12 @@ async fn open(web: &Web, cx: &Cx, slug: &str, flow: &str) -> Result<(Arc<RealmSt
 }
 
 /// "Not you?": the first page again.
-async fn restart(State(web): State<Web>, Anonymous(cx): Anonymous, Path(slug): Path<String>, Query(query): Query<FlowQuery>) -> Response {
+async fn restart(
+    State(web): State<Web>,
+    Anonymous(cx): Anonymous,
+    Path(slug): Path<String>,
+    Query(query): Query<FlowQuery>,
+) -> Response {
     match open(&web, &cx, &slug, &query.flow).await {
         Ok((realm, flow)) => identifier_page(&web, &realm, &flow, &FieldErrors::new())
             .await
@@ -161,7 +171,12 @@ async fn restart(State(web): State<Web>, Anonymous(cx): Anonymous, Path(slug): P
     }
 }
 
-async fn identify(State(web): State<Web>, Anonymous(cx): Anonymous, Path(slug): Path<String>, Form(form): Form<IdentifierForm>) -> Response {
+async fn identify(
+    State(web): State<Web>,
+    Anonymous(cx): Anonymous,
+    Path(slug): Path<String>,
+    Form(form): Form<IdentifierForm>,
+) -> Response {
     let (realm, flow) = match open(&web, &cx, &slug, &form.flow).await {
         Ok(opened) => opened,
         Err(page) => return page,
@@ -175,9 +190,15 @@ async fn identify(State(web): State<Web>, Anonymous(cx): Anonymous, Path(slug): 
     answer.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
 }
 
-async fn password(State(web): State<Web>, Anonymous(cx): Anonymous, Path(slug): Path<String>, Form(form): Form<PasswordForm>) -> Response {
+async fn password(
+    State(web): State<Web>,
+    Anonymous(cx): Anonymous,
+    Path(slug): Path<String>,
+    headers: HeaderMap,
+    Form(form): Form<PasswordForm>,
+) -> Response {
     let (realm, flow) = match open(&web, &cx, &slug, &form.flow).await {
-        Ok(opened) => opened,
+        Ok((realm, flow)) => (realm, flow.in_browser_with(cookie::read(&web, &headers).as_deref())),
         Err(page) => return page,
     };
     // A bound on what is hashed; no password that can be set is longer.
@@ -205,18 +226,20 @@ async fn update_password(
     State(web): State<Web>,
     Anonymous(cx): Anonymous,
     Path(slug): Path<String>,
+    headers: HeaderMap,
     Form(form): Form<UpdatePasswordForm>,
 ) -> Response {
     let (realm, flow) = match open(&web, &cx, &slug, &form.flow).await {
-        Ok(opened) => opened,
+        Ok((realm, flow)) => (realm, flow.in_browser_with(cookie::read(&web, &headers).as_deref())),
         Err(page) => return page,
     };
     let new = form.password.expose().to_owned();
-    let answer = match update_password_step(&web.app, &cx, &realm, flow.clone(), new, form.password_again.expose()).await {
-        Ok(Step::Wrong(errors)) => update_password_page(&web, &realm, &flow, &errors),
-        Ok(step) => proceed(&web, &realm, step),
-        Err(error) => Err(error),
-    };
+    let answer =
+        match update_password_step(&web.app, &cx, &realm, flow.clone(), new, form.password_again.expose()).await {
+            Ok(Step::Wrong(errors)) => update_password_page(&web, &realm, &flow, &errors),
+            Ok(step) => proceed(&web, &realm, step),
+            Err(error) => Err(error),
+        };
     answer.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
 }
 

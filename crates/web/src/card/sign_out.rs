@@ -118,7 +118,13 @@ async fn run(web: &Web, cx: &Cx, slug: &str, headers: &HeaderMap, parameters: Pa
         .unwrap_or_else(|error| error_page(web, &error, cx.request_id, Some(&realm)))
 }
 
-async fn answer(web: &Web, cx: &Cx, realm: &RealmState, headers: &HeaderMap, parameters: Parameters) -> Result<Response, Error> {
+async fn answer(
+    web: &Web,
+    cx: &Cx,
+    realm: &RealmState,
+    headers: &HeaderMap,
+    parameters: Parameters,
+) -> Result<Response, Error> {
     let signed_in = match cookie::read(web, headers) {
         Some(cookie) => find_by_cookie(&web.app, realm, &cookie, cx.now).await?,
         None => None,
@@ -154,7 +160,10 @@ async fn signed_out(State(web): State<Web>, Anonymous(cx): Anonymous, Path(slug)
         Ok(realm) => realm,
         Err(error) => return error_page(&web, &error, cx.request_id, None),
     };
-    let context =
-        SignedOutPage { card: Card::new(web.templates.text("signed_out.title"), &realm), return_href: None, return_name: None };
+    let context = SignedOutPage {
+        card: Card::new(web.templates.text("signed_out.title"), &realm),
+        return_href: None,
+        return_name: None,
+    };
     page(&web, StatusCode::OK, "card/sign_in/signed_out.html", &context)
 }

@@ -56,7 +56,13 @@ async fn run(web: &Web, cx: &Cx, slug: &str, headers: &HeaderMap, parameters: Op
         .unwrap_or_else(|error| error_page(web, &error, cx.request_id, Some(&realm)))
 }
 
-async fn answer(web: &Web, cx: &Cx, realm: &RealmState, headers: &HeaderMap, parameters: Parameters) -> Result<Response, Error> {
+async fn answer(
+    web: &Web,
+    cx: &Cx,
+    realm: &RealmState,
+    headers: &HeaderMap,
+    parameters: Parameters,
+) -> Result<Response, Error> {
     let signed_in = match cookie::read(web, headers) {
         Some(cookie) => find_by_cookie(&web.app, realm, &cookie, cx.now).await?,
         None => None,

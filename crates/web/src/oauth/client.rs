@@ -8,7 +8,11 @@ use denizen_ops::{
 };
 
 /// The credentials of a request; a client must not show them in two ways.
-pub(super) fn credentials(headers: &HeaderMap, client_id: Option<String>, secret: Option<Secret>) -> Result<Credentials, OAuthError> {
+pub(super) fn credentials(
+    headers: &HeaderMap,
+    client_id: Option<String>,
+    secret: Option<Secret>,
+) -> Result<Credentials, OAuthError> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {
         return Ok(Credentials { client_id: client_id.ok_or(OAuthError::InvalidClient)?, secret });
     };

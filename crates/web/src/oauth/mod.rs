@@ -2,7 +2,7 @@
 
 mod authorize;
 mod client;
-mod token;
+pub(crate) mod token;
 
 use axum::{
     Json, Router,
@@ -34,7 +34,8 @@ pub(crate) fn client_router() -> Router<Web> {
 }
 
 /// Any page may call these endpoints: they take no cookie, and what they take instead a page must have.
-const ANYWHERE: (header::HeaderName, HeaderValue) = (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+const ANYWHERE: (header::HeaderName, HeaderValue) =
+    (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
 const NO_STORE: (header::HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 
 async fn preflight() -> Response {
@@ -48,7 +49,8 @@ async fn preflight() -> Response {
 }
 
 /// How long clients may keep keys and metadata; a new key is published a day before it signs.
-const KEPT: (header::HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+const KEPT: (header::HeaderName, HeaderValue) =
+    (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
 
 async fn jwks(State(web): State<Web>, Anonymous(cx): Anonymous, Path(slug): Path<String>) -> Response {
     match web.app.realm(&slug).await {
@@ -87,8 +89,14 @@ fn oauth_error(error: OAuthError, request: denizen_model::RequestId) -> Response
     match error {
         OAuthError::Refused(code, description) => refuse(StatusCode::BAD_REQUEST, code, &description),
         OAuthError::InvalidClient => {
-            let mut response = refuse(StatusCode::UNAUTHORIZED, "invalid_client", "The client is unknown or its credentials are wrong.");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"denizen\""));
+            let mut response = refuse(
+                StatusCode::UNAUTHORIZED,
+                "invalid_client",
+                "The client is unknown or its credentials are wrong.",
+            );
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"denizen\""));
             response
         }
         OAuthError::Failed(error) => failed(&error, request),

@@ -50,7 +50,13 @@ pub(super) async fn token(
     }
 }
 
-async fn grant(web: &Web, cx: &Cx, slug: &str, headers: &HeaderMap, body: Body<TokenForm>) -> Result<TokenResponse, OAuthError> {
+async fn grant(
+    web: &Web,
+    cx: &Cx,
+    slug: &str,
+    headers: &HeaderMap,
+    body: Body<TokenForm>,
+) -> Result<TokenResponse, OAuthError> {
     let form = form(body)?;
     let (app, realm) = (&web.app, web.app.realm(slug).await?);
     let client = authenticate(app, &realm, &credentials(headers, form.client_id, form.client_secret)?).await?;
@@ -90,7 +96,8 @@ pub(super) async fn introspect(
     let answer = async {
         let form = form(body)?;
         let realm = web.app.realm(&slug).await?;
-        let client = authenticate(&web.app, &realm, &credentials(&headers, form.client_id, form.client_secret)?).await?;
+        let client =
+            authenticate(&web.app, &realm, &credentials(&headers, form.client_id, form.client_secret)?).await?;
         // A public client proves nothing, so it could ask about tokens it has only guessed.
         if client.kind == ClientType::Public {
             return Err(OAuthError::InvalidClient);
@@ -114,7 +121,8 @@ pub(super) async fn revoke(
     let answer = async {
         let form = form(body)?;
         let realm = web.app.realm(&slug).await?;
-        let client = authenticate(&web.app, &realm, &credentials(&headers, form.client_id, form.client_secret)?).await?;
+        let client =
+            authenticate(&web.app, &realm, &credentials(&headers, form.client_id, form.client_secret)?).await?;
         let token = form.token.ok_or_else(|| OAuthError::Refused("invalid_request", "token is missing.".to_owned()))?;
         Ok::<_, OAuthError>(oauth::revoke::revoke(&web.app, &cx, &realm, &client, &token).await?)
     };
@@ -130,7 +138,12 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-pub(super) async fn userinfo(State(web): State<Web>, Anonymous(cx): Anonymous, Path(slug): Path<String>, headers: HeaderMap) -> Response {
+pub(super) async fn userinfo(
+    State(web): State<Web>,
+    Anonymous(cx): Anonymous,
+    Path(slug): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     let answer = async {
         let realm = web.app.realm(&slug).await?;
         match bearer(&headers) {

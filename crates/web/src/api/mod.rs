@@ -1,0 +1,61 @@
+//! The admin API, `/api/v1` (PRODUCT §17): one endpoint for each operation, described by OpenAPI where it is served.
+
+mod answer;
+mod ask;
+mod body;
+mod clients;
+pub(crate) mod document;
+mod events;
+mod gate;
+mod query;
+mod realms;
+mod roles;
+mod settings;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod users;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderValue, header},
+    middleware,
+    response::IntoResponse,
+    routing::get,
+};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{Web, problem::Problem};
+
+/// The largest body, in bytes.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// Every endpoint of the API, with its description.
+fn endpoints() -> OpenApiRouter<Web> {
+    OpenApiRouter::new()
+        .merge(realms::endpoints())
+        .merge(settings::endpoints())
+        .merge(users::endpoints())
+        .merge(roles::endpoints())
+        .merge(clients::endpoints())
+        .merge(events::endpoints())
+        .merge(stats::endpoints())
+}
+
+/// What is under `/api`.
+pub(crate) fn router(web: &Web) -> Router<Web> {
+    let (routes, _) = endpoints().split_for_parts();
+    let routes = routes
+        .route_layer(middleware::from_fn_with_state(web.clone(), gate::gate))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .route("/openapi.json", get(openapi));
+    Router::new()
+        .nest("/v1", routes)
+        .fallback(|| async { Problem::no_such_address() })
+        .method_not_allowed_fallback(|| async { Problem::wrong_method() })
+}
+
+async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], document::text())
+}
