@@ -14,9 +14,8 @@ use denizen_ops::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::MAX_BODY;
 use crate::{
-    Web,
+    MAX_BODY, Web,
     cx::{anonymous, find_administrator},
     problem::Problem,
 };

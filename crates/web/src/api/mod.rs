@@ -18,7 +18,6 @@ mod users;
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
     http::{HeaderValue, header},
     middleware,
     response::IntoResponse,
@@ -27,9 +26,6 @@ use axum::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{Web, problem::Problem};
-
-/// The largest body, in bytes.
-const MAX_BODY: usize = 1024 * 1024;
 
 /// Every endpoint of the API, with its description.
 fn endpoints() -> OpenApiRouter<Web> {
@@ -48,7 +44,6 @@ pub(crate) fn router(web: &Web) -> Router<Web> {
     let (routes, _) = endpoints().split_for_parts();
     let routes = routes
         .route_layer(middleware::from_fn_with_state(web.clone(), gate::gate))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .route("/openapi.json", get(openapi));
     Router::new()
         .nest("/v1", routes)

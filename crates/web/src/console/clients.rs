@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::{
     Answer, PageError,
-    forms::{Asked, Errors, Fields, Posted, mendable, mendable_in},
+    forms::{Asked, Errors, Fields, Posted, mendable_in},
     frame::{At, ConsoleCx, Section},
     users::{Confirm, Pager, ShownSecret, path_id},
     words::{Label, count, query},
@@ -339,7 +339,7 @@ async fn renew_secret(page: ConsoleCx, Which(id): Which) -> Answer {
         Ok((client, secret)) => {
             show_page(&page, &client, client.version, Values::of(&client), Errors::new(), Some(&secret))
         }
-        Err(error) => ask_secret(&page, id, mendable(error)?).await,
+        Err(error) => ask_secret(&page, id, mendable_in(error, &[])?).await,
     }
 }
 
@@ -366,6 +366,6 @@ async fn ask_delete(page: &ConsoleCx, id: ClientRowId, errors: Errors) -> Answer
 async fn delete(page: ConsoleCx, Which(id): Which) -> Answer {
     match clients::delete(page.app(), page.cx(), page.may()?, id).await {
         Ok(()) => page.done(&page.href("clients"), "The client is deleted."),
-        Err(error) => ask_delete(&page, id, mendable(error)?).await,
+        Err(error) => ask_delete(&page, id, mendable_in(error, &[])?).await,
     }
 }

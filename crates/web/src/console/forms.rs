@@ -113,7 +113,8 @@ pub(super) fn mendable_in(error: Error, shown: &[&str]) -> Result<Errors, PageEr
         errors.keys().filter(|key| *key != "form" && !shown.contains(&key.as_str())).cloned().collect();
     for field in hidden {
         if let Some(message) = errors.remove(&field) {
-            errors.entry("form".to_owned()).or_insert_with(|| format!("{field}: {message}"));
+            let message = if shown.is_empty() { message } else { format!("{field}: {message}") };
+            errors.entry("form".to_owned()).or_insert(message);
         }
     }
     Ok(errors)

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use super::{
     Answer, PageError,
-    forms::{Errors, Fields, Posted, mendable, mendable_in},
+    forms::{Errors, Fields, Posted, mendable_in},
     frame::{At, ConsoleCx, Section},
     users::Confirm,
     words::{count, number},
@@ -239,7 +239,7 @@ async fn disable(page: ConsoleCx, Path((_, slug)): Slug) -> Answer {
     let patch = RealmPatch { enabled: Some(false), ..RealmPatch::default() };
     match realms::update(page.app(), page.cx(), proof, realm.id, patch, None).await {
         Ok(realm) => page.done(&href(&page, &slug), format!("The realm {} is disabled.", realm.display_name)),
-        Err(error) => ask_disable(&page, realm, mendable(error)?).await,
+        Err(error) => ask_disable(&page, realm, mendable_in(error, &[])?).await,
     }
 }
 
@@ -262,7 +262,7 @@ async fn delete(page: ConsoleCx, Path((_, slug)): Slug, Posted(typed): Posted) -
                 let next = format!("/admin/{MAIN_REALM}/realms");
                 return page.done(&next, format!("The realm {} is deleted.", realm.display_name));
             }
-            Err(error) => mendable(error)?,
+            Err(error) => mendable_in(error, &[])?,
         }
     } else {
         Errors::from([("confirmation".to_owned(), format!("This is not {}. Nothing was deleted.", realm.slug))])

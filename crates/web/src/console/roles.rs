@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     Answer, PageError,
-    forms::{Asked, Errors, Fields, Posted, mendable, mendable_in},
+    forms::{Asked, Errors, Fields, Posted, mendable_in},
     frame::{At, ConsoleCx, Section},
     users::{Confirm, Pager, path_id},
     words::{count, duration, number, query},
@@ -208,6 +208,6 @@ async fn ask_delete(page: &ConsoleCx, id: RoleId, errors: Errors) -> Answer {
 async fn delete(page: ConsoleCx, Which(id): Which) -> Answer {
     match roles::delete(page.app(), page.cx(), page.may()?, id).await {
         Ok(()) => page.done(&page.href("roles"), "The role is deleted."),
-        Err(error) => ask_delete(&page, id, mendable(error)?).await,
+        Err(error) => ask_delete(&page, id, mendable_in(error, &[])?).await,
     }
 }

@@ -147,7 +147,8 @@ impl Browser {
     /// Waits until the address holds this.
     pub(crate) async fn comes_to(&self, part: &str) {
         for _ in 0..600 {
-            if self.url().await.contains(part) {
+            // The page's scripts are modules, which have run when it is complete.
+            if self.url().await.contains(part) && self.evaluate("return document.readyState").await == "complete" {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

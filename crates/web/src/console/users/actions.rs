@@ -15,7 +15,7 @@ use super::{
 };
 use crate::console::{
     Answer,
-    forms::{Errors, Fields, Posted, mendable, mendable_in},
+    forms::{Errors, Fields, Posted, mendable_in},
     frame::ConsoleCx,
     words::count,
 };
@@ -154,7 +154,7 @@ pub(super) async fn delete(page: ConsoleCx, Whose(id): Whose, Posted(typed): Pos
     }
     match users::delete(page.app(), page.cx(), proof, id).await {
         Ok(()) => page.done(&page.href("users"), format!("{} is deleted.", profile.user.display_name())),
-        Err(error) => ask_delete(&page, &profile, confirmation, mendable(error)?),
+        Err(error) => ask_delete(&page, &profile, confirmation, mendable_in(error, &[])?),
     }
 }
 
@@ -239,7 +239,7 @@ pub(super) async fn temporary_password(page: ConsoleCx, Whose(id): Whose) -> Ans
             let user = users::get(page.app(), page.cx(), page.may()?, id).await?;
             temporary_page(&page, &user, format!("A temporary password for {}", user.display_name()), &password)
         }
-        Err(error) => ask_temporary(&page, &Profile::load(&page, id).await?, mendable(error)?),
+        Err(error) => ask_temporary(&page, &Profile::load(&page, id).await?, mendable_in(error, &[])?),
     }
 }
 
@@ -266,7 +266,7 @@ fn ask_clear(page: &ConsoleCx, profile: &Profile, errors: Errors) -> Answer {
 pub(super) async fn clear_password(page: ConsoleCx, Whose(id): Whose) -> Answer {
     match authenticators::clear_password(page.app(), page.cx(), page.may()?, id).await {
         Ok(()) => page.done(&format!("{}/authenticators", user_href(&page, id)), "The password is cleared."),
-        Err(error) => ask_clear(&page, &Profile::load(&page, id).await?, mendable(error)?),
+        Err(error) => ask_clear(&page, &Profile::load(&page, id).await?, mendable_in(error, &[])?),
     }
 }
 

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     console::{
         Answer, PageError,
-        forms::{Errors, Fields, Posted, mendable, mendable_in},
+        forms::{Errors, Fields, Posted, mendable_in},
         frame::ConsoleCx,
         words::{Label, number},
     },
@@ -304,6 +304,6 @@ fn ask_delete(page: &ConsoleCx, profile: &Profile, id: ApiKeyId, errors: Errors)
 pub(super) async fn delete_key(page: ConsoleCx, Whose(id): Whose, Which(key): Which) -> Answer {
     match api_keys::delete(page.app(), page.cx(), page.may()?, id, key).await {
         Ok(()) => page.done(&format!("{}/authenticators", super::show::user_href(&page, id)), "The key is deleted."),
-        Err(error) => ask_delete(&page, &Profile::load(&page, id).await?, key, mendable(error)?),
+        Err(error) => ask_delete(&page, &Profile::load(&page, id).await?, key, mendable_in(error, &[])?),
     }
 }

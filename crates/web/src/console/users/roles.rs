@@ -18,7 +18,7 @@ use super::{
 };
 use crate::console::{
     Answer, PageError,
-    forms::{Errors, Posted, mendable, mendable_in},
+    forms::{Errors, Posted, mendable_in},
     frame::ConsoleCx,
     words::{role_description, role_label},
 };
@@ -220,6 +220,6 @@ fn ask_revoke(page: &ConsoleCx, profile: &Profile, errors: Errors) -> Answer {
 pub(super) async fn revoke(page: ConsoleCx, Whose(id): Whose) -> Answer {
     match admins::revoke(page.app(), page.cx(), page.may()?, id).await {
         Ok(()) => page.done(&format!("{}/roles", user_href(&page, id)), "They are no administrator any more."),
-        Err(error) => ask_revoke(&page, &Profile::load(&page, id).await?, mendable(error)?),
+        Err(error) => ask_revoke(&page, &Profile::load(&page, id).await?, mendable_in(error, &[])?),
     }
 }

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     console::{
         Answer, PageError,
-        forms::{Errors, mendable},
+        forms::{Errors, mendable_in},
         frame::ConsoleCx,
         words::{count, duration},
     },
@@ -183,6 +183,6 @@ pub(super) async fn revoke_all(page: ConsoleCx, Whose(id): Whose) -> Answer {
             let ended = count(u64::try_from(ended).unwrap_or(0), "session", "sessions");
             page.done(&format!("{}/sessions", user_href(&page, id)), format!("{ended} ended."))
         }
-        Err(error) => ask(&page, &Profile::load(&page, id).await?, mendable(error)?),
+        Err(error) => ask(&page, &Profile::load(&page, id).await?, mendable_in(error, &[])?),
     }
 }
