@@ -62,8 +62,10 @@ struct ListUsers {
     /// Search text, up to 200 characters: every word must be in the name, username, email, phone or reference.
     q: Option<String>,
     /// Only people, or only machines.
+    #[param(inline)]
     kind: Option<UserKind>,
     /// Only enabled ones, or only disabled ones.
+    #[param(inline)]
     status: Option<Status>,
     /// `created_at`, `last_sign_in_at`, `name`, `email` or `role`; with `-` before it largest first. `-created_at` when absent.
     #[serde(default, deserialize_with = "sort")]
