@@ -10,12 +10,7 @@ use axum::{
     http::{Extensions, HeaderMap, header, request::Parts},
 };
 use denizen_model::RequestId;
-use denizen_ops::{
-    Actor, Administrator, App, Cx, Result,
-    api_keys,
-    crypto::Prefix,
-    oauth::access_tokens,
-};
+use denizen_ops::{Actor, Administrator, App, Cx, Result, api_keys, crypto::Prefix, oauth::access_tokens};
 
 use crate::{Web, oauth::token::bearer};
 

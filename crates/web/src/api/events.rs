@@ -63,7 +63,22 @@ impl From<Event> for EventView {
     fn from(event: Event) -> Self {
         let Event { id, at, kind, outcome, actor, subject, client_id, session_id, ip, user_agent, .. } = event;
         let Event { details, chain, sequence, hash, .. } = event;
-        Self { id, at, kind, outcome, actor, subject, client_id, session_id, ip, user_agent, details, chain, sequence, hash }
+        Self {
+            id,
+            at,
+            kind,
+            outcome,
+            actor,
+            subject,
+            client_id,
+            session_id,
+            ip,
+            user_agent,
+            details,
+            chain,
+            sequence,
+            hash,
+        }
     }
 }
 

@@ -36,7 +36,9 @@ pub(super) fn default_limit() -> u32 {
 /// Reads a cursor.
 pub(super) fn cursor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cursor>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    Cursor::decode(&text).map(Some).map_err(|_| D::Error::custom("Must be the next_cursor of the page before, unchanged."))
+    Cursor::decode(&text)
+        .map(Some)
+        .map_err(|_| D::Error::custom("Must be the next_cursor of the page before, unchanged."))
 }
 
 /// Reads a page size.
@@ -104,10 +106,16 @@ mod tests {
     fn serde_is_put_into_words() {
         let said = |path, message| explain(path, message, "field");
         let is = |field: &str, message: &str| (field.to_owned(), message.to_owned());
-        assert_eq!(said(".", "unknown field `x`, expected `a` or `b` at line 1 column 4"), is("x", "There is no such field."));
+        assert_eq!(
+            said(".", "unknown field `x`, expected `a` or `b` at line 1 column 4"),
+            is("x", "There is no such field.")
+        );
         assert_eq!(said("a.x", "unknown field `x`, expected `a`"), is("a.x", "There is no such field."));
         assert_eq!(said("a", "missing field `x`"), is("a.x", "Is missing."));
-        assert_eq!(said("kind", "unknown variant `x`, expected `human` or `machine`"), is("kind", "Must be human or machine."));
+        assert_eq!(
+            said("kind", "unknown variant `x`, expected `human` or `machine`"),
+            is("kind", "Must be human or machine.")
+        );
         assert_eq!(said("n", "invalid type: string \"x\", expected u32"), is("n", "Must be u32."));
     }
 }

@@ -112,7 +112,11 @@ async fn read(ask: Ask<SettingsRead>) -> Answer<Record<RealmView>> {
 #[utoipa::path(patch, path = "/realms/{realm}", operation_id = "change_realm", tag = "Realms", request_body = ChangeRealm,
     responses((status = 200, description = "The changed realm.", body = RealmView)),
     extensions(("x-permission" = json!("realms:manage"))))]
-async fn change(ask: AskMain<RealmsManage>, Slug(slug): Slug, Body(wanted): Body<ChangeRealm>) -> Answer<Record<RealmView>> {
+async fn change(
+    ask: AskMain<RealmsManage>,
+    Slug(slug): Slug,
+    Body(wanted): Body<ChangeRealm>,
+) -> Answer<Record<RealmView>> {
     let id = ask.app.realm(&slug).await?.realm.id;
     let patch = RealmPatch { slug: wanted.slug, display_name: wanted.display_name, enabled: wanted.enabled };
     let realm = realms::update(&ask.app, &ask.cx, ask.may, id, patch, ask.if_match).await?;

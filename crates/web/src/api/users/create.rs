@@ -109,7 +109,10 @@ impl CreateUser {
             (Some(password), false) => NewPassword::Set(password.expose().to_owned()),
             (None, true) => NewPassword::Temporary,
             (Some(_), true) => {
-                return Err(Problem::field("temporary_password", "Give a password, or ask for a temporary one, not both."));
+                return Err(Problem::field(
+                    "temporary_password",
+                    "Give a password, or ask for a temporary one, not both.",
+                ));
             }
         };
         let human = NewHuman {

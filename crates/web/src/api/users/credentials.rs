@@ -98,7 +98,11 @@ fn yes() -> bool {
     request_body = SetPassword,
     responses((status = 204, description = "It is set.")),
     extensions(("x-permission" = json!("credentials:set"))))]
-async fn set_password(ask: Ask<CredentialsSet>, Id(id): Id<UserId>, Body(body): Body<SetPassword>) -> Answer<StatusCode> {
+async fn set_password(
+    ask: Ask<CredentialsSet>,
+    Id(id): Id<UserId>,
+    Body(body): Body<SetPassword>,
+) -> Answer<StatusCode> {
     let SetPassword { password, require_change, end_sessions } = body;
     let password = password.expose().to_owned();
     authenticators::set_password(&ask.app, &ask.cx, ask.may, id, password, require_change, end_sessions).await?;

@@ -89,7 +89,9 @@ fn sort<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<(UserSort, 
     };
     match UserSort::from_name(name) {
         Some(sort) => Ok(Some((sort, direction))),
-        None => Err(D::Error::custom("Must be created_at, last_sign_in_at, name, email or role, with or without - before it.")),
+        None => Err(D::Error::custom(
+            "Must be created_at, last_sign_in_at, name, email or role, with or without - before it.",
+        )),
     }
 }
 
@@ -122,6 +124,7 @@ struct ChangeUser {
     email: Option<Option<String>>,
     /// Whether the address is confirmed.
     #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     email_state: Option<VerificationState>,
     /// E.164 phone number. A new one is unverified.
     #[serde(default, deserialize_with = "nullable")]
@@ -129,6 +132,7 @@ struct ChangeUser {
     phone: Option<Option<String>>,
     /// Whether the number is confirmed.
     #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     phone_state: Option<VerificationState>,
     /// Given name, of people.
     #[serde(default, deserialize_with = "nullable")]
