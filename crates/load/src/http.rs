@@ -146,17 +146,14 @@ pub(crate) fn drive(
         first_failure: None,
     };
     thread::scope(|scope| {
-        let running: Vec<_> = shares
-            .into_iter()
-            .map(|share| scope.spawn(move || drive_share(address, share, from, until)))
-            .collect();
+        let running: Vec<_> =
+            shares.into_iter().map(|share| scope.spawn(move || drive_share(address, share, from, until))).collect();
         thread::sleep(from.saturating_duration_since(Instant::now()));
         begin();
         thread::sleep(until.saturating_duration_since(Instant::now()));
         end();
         for thread in running {
-            let outcome =
-                thread.join().map_err(|_| Failure::new("a thread of the load generator panicked"))??;
+            let outcome = thread.join().map_err(|_| Failure::new("a thread of the load generator panicked"))??;
             total.done += outcome.done;
             total.failures += outcome.failures;
             total.latency.merge(&outcome.latency);
@@ -171,12 +168,7 @@ pub(crate) fn drive(
     Ok(total)
 }
 
-fn drive_share(
-    address: SocketAddr,
-    scripts: Vec<Box<dyn Script>>,
-    from: Instant,
-    until: Instant,
-) -> Result<Outcome> {
+fn drive_share(address: SocketAddr, scripts: Vec<Box<dyn Script>>, from: Instant, until: Instant) -> Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = LocalSet::new();
     local.block_on(&runtime, async {
@@ -184,8 +176,7 @@ fn drive_share(
             .into_iter()
             .map(|script| tokio::task::spawn_local(drive_one(address, script, from, until)))
             .collect();
-        let mut total =
-            Outcome { done: 0, seconds: 0.0, latency: Histogram::new(), failures: 0, first_failure: None };
+        let mut total = Outcome { done: 0, seconds: 0.0, latency: Histogram::new(), failures: 0, first_failure: None };
         for task in tasks {
             let outcome = task.await?;
             total.done += outcome.done;
@@ -197,14 +188,8 @@ fn drive_share(
     })
 }
 
-async fn drive_one(
-    address: SocketAddr,
-    mut script: Box<dyn Script>,
-    from: Instant,
-    until: Instant,
-) -> Outcome {
-    let mut outcome =
-        Outcome { done: 0, seconds: 0.0, latency: Histogram::new(), failures: 0, first_failure: None };
+async fn drive_one(address: SocketAddr, mut script: Box<dyn Script>, from: Instant, until: Instant) -> Outcome {
+    let mut outcome = Outcome { done: 0, seconds: 0.0, latency: Histogram::new(), failures: 0, first_failure: None };
     let mut connection: Option<Connection> = None;
     let mut started = Instant::now();
     while Instant::now() < until {
@@ -234,11 +219,7 @@ async fn drive_one(
     outcome
 }
 
-async fn step(
-    address: SocketAddr,
-    connection: &mut Option<Connection>,
-    script: &mut dyn Script,
-) -> Result<Next> {
+async fn step(address: SocketAddr, connection: &mut Option<Connection>, script: &mut dyn Script) -> Result<Next> {
     let open = match connection {
         Some(open) => open,
         None => connection.insert(Connection::open(address).await?),
@@ -272,9 +253,7 @@ impl Connection {
     pub(crate) async fn send(&mut self, request: &[u8]) -> Result<Response<'_>> {
         self.request.clear();
         self.request.extend_from_slice(request);
-        tokio::time::timeout(PATIENCE, self.exchange())
-            .await
-            .map_err(|_| Failure::new("no answer in time"))??;
+        tokio::time::timeout(PATIENCE, self.exchange()).await.map_err(|_| Failure::new("no answer in time"))??;
         self.response()
     }
 
@@ -324,8 +303,7 @@ fn body_length(head: &[u8], status: u16) -> Result<usize> {
         if let Some(name) = line.get(..NAME.len())
             && name.eq_ignore_ascii_case(NAME)
         {
-            let value =
-                line.get(NAME.len()..).and_then(|value| std::str::from_utf8(value).ok()).unwrap_or("");
+            let value = line.get(NAME.len()..).and_then(|value| std::str::from_utf8(value).ok()).unwrap_or("");
             return Ok(value.trim().parse()?);
         }
     }
@@ -339,8 +317,7 @@ pub(crate) fn get(path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
 
 /// A `POST` of a form.
 pub(crate) fn post_form(path: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Vec<u8> {
-    let pairs: Vec<String> =
-        fields.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
+    let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
     request("POST", path, headers, Some(("application/x-www-form-urlencoded", &pairs.join("&"))))
 }
 

@@ -61,10 +61,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         for (name, text) in searches {
             for sort in UserSort::ALL {
                 for direction in [Direction::Descending, Direction::Ascending] {
-                    let name = format!(
-                        "{name}, {sort} {}",
-                        if direction == Direction::Ascending { "up" } else { "down" }
-                    );
+                    let name =
+                        format!("{name}, {sort} {}", if direction == Direction::Ascending { "up" } else { "down" });
                     if !name.contains(&options.only) {
                         continue;
                     }
@@ -100,8 +98,8 @@ async fn measure(db: &Db, realm: RealmId, name: &str, query: &UserQuery, times: 
             break;
         }
     }
-    let total = total
-        .map_or_else(String::new, |total| format!("{}{}", total.count, if total.exact { "" } else { "+" }));
+    let total =
+        total.map_or_else(String::new, |total| format!("{}{}", total.count, if total.exact { "" } else { "+" }));
     let [p50, p99, max] = [0.5, 0.99, 1.0].map(|share| histogram.quantile_ms(share));
     println!("{name:<44} {total:>8} {p50:>9.2} {p99:>9.2} {max:>9.2}");
     Ok(())

@@ -11,10 +11,7 @@ use serde::Serialize;
 use crate::failure::{Failure, Result};
 
 /// The time now.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the tool's own clock: it has no request to take the time from"
-)]
+#[expect(clippy::disallowed_methods, reason = "the tool's own clock: it has no request to take the time from")]
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(0))

@@ -140,8 +140,7 @@ impl Report {
             Some(users) => format!("{} · {}", figure.name, thousands(users)),
             None => figure.name.clone(),
         };
-        let mut line =
-            format!("{:<11} {name:<50} {:>12} {:<10}", figure.group, number(figure.value), figure.unit);
+        let mut line = format!("{:<11} {name:<50} {:>12} {:<10}", figure.group, number(figure.value), figure.unit);
         if let (Some(p50), Some(p99)) = (figure.p50_ms, figure.p99_ms) {
             let _ = write!(line, " p50 {p50:.2} p99 {p99:.2} ms");
         }
@@ -199,8 +198,7 @@ impl Report {
                 "\n### {group}\n\n| what | users | value | p50 ms | p99 ms | server CPU µs | limit | ratio | |\n|---|--:|--:|--:|--:|--:|---|--:|---|\n"
             );
             for figure in self.figures.iter().filter(|figure| figure.group == group) {
-                let optional =
-                    |value: Option<f64>| value.map(|value| format!("{value:.2}")).unwrap_or_default();
+                let optional = |value: Option<f64>| value.map(|value| format!("{value:.2}")).unwrap_or_default();
                 let limit = match (figure.limit, figure.limit_value) {
                     (Some(name), Some(value)) => format!("{name}: {}", number(value)),
                     _ => String::new(),
@@ -233,11 +231,7 @@ fn share(ratio: f64) -> String {
 
 fn number(value: f64) -> String {
     if value >= 1000.0 {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a positive figure, shown rounded"
-        )]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive figure, shown rounded")]
         thousands(value.round() as u64)
     } else if value >= 100.0 {
         format!("{value:.0}")

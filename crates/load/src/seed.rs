@@ -62,9 +62,7 @@ pub(crate) fn open(database: &str) -> Result<Db> {
 /// The realm of that name, made when there is none.
 pub(crate) async fn realm(db: &Db, slug: &str) -> Result<RealmId> {
     let asked = slug.to_owned();
-    if let Some(found) =
-        db.read::<_, denizen_store::Error, _>(move |tx| realms::find_by_slug(tx, &asked)).await?
-    {
+    if let Some(found) = db.read::<_, denizen_store::Error, _>(move |tx| realms::find_by_slug(tx, &asked)).await? {
         return Ok(found.id);
     }
     let now = machine::now();
@@ -113,8 +111,7 @@ impl Seeded {
 
 /// Adds people until the realm has `wanted` seeded users.
 pub(crate) async fn seed(db: &Db, realm: RealmId, wanted: u64) -> Result<Seeded> {
-    let there =
-        db.read::<_, denizen_store::Error, _>(move |tx| users::count_all(tx, realm, None, None)).await?.count;
+    let there = db.read::<_, denizen_store::Error, _>(move |tx| users::count_all(tx, realm, None, None)).await?.count;
     let (started, now) = (Instant::now(), machine::now());
     let mut next = there;
     while next < wanted {
@@ -142,8 +139,7 @@ fn user(realm: RealmId, number: u64, wanted: u64, now: Timestamp) -> User {
     let share = i128::from(span) * i128::from(number) / i128::from(wanted.max(1));
     let created = now.as_micros() - span - DAY + i64::try_from(share).unwrap_or(0) + signed(DAY);
     let created_at = Timestamp::from_micros(created);
-    let last_sign_in_at =
-        (signed(100) < 70).then(|| Timestamp::from_micros(now.as_micros() - signed(200 * DAY)));
+    let last_sign_in_at = (signed(100) < 70).then(|| Timestamp::from_micros(now.as_micros() - signed(200 * DAY)));
     let (enabled, machine, verified, referenced) =
         (signed(100) >= 3, signed(100) == 0, signed(100) < 80, signed(2) == 0);
     let person = people::person(number);

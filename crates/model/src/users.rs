@@ -136,7 +136,8 @@ impl User {
         if self.name.is_empty() { &self.username } else { &self.name }
     }
 
-    /// The text that search looks through: every column, folded.
+    /// The text that search looks through: every column, folded, with two blanks before each word, so that
+    /// [`word_beginning`] is at least three characters that an index of trigrams can find.
     #[must_use]
     pub fn search_text(&self) -> String {
         let mut parts: Vec<&str> = vec![&self.name];
@@ -144,8 +145,16 @@ impl User {
             parts.push(&self.username);
         }
         parts.extend([&self.email, &self.phone, &self.reference].into_iter().flatten().map(String::as_str));
-        fold(&parts.join("\u{1f}").replace('\u{1f}', " \u{1f} "))
+        let folded = fold(&parts.join("\u{1f}").replace('\u{1f}', " \u{1f} "));
+        folded.split(' ').flat_map(|word| ["  ", word]).collect()
     }
+}
+
+/// A term of one or two characters as it stands in a search text where a word begins with it.
+#[must_use]
+pub fn word_beginning(term: &str) -> String {
+    let blanks = 3_usize.saturating_sub(term.chars().count()).max(1);
+    format!("{}{term}", " ".repeat(blanks))
 }
 
 /// A human's name: given and family name with a blank between.
@@ -361,7 +370,8 @@ impl Default for UserQuery {
 }
 
 impl UserQuery {
-    /// The search words, folded; a row matches when it contains all of them.
+    /// The search words, folded; a row matches when it contains all of them, those of one or two characters at
+    /// the beginning of a word.
     #[must_use]
     pub fn terms(&self) -> Vec<String> {
         let folded = fold(self.search.as_deref().unwrap_or(""));
@@ -382,6 +392,12 @@ pub struct AdminGrant {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_shortest_term_is_three_characters_where_a_word_begins() {
+        assert_eq!(word_beginning("王"), "  王");
+        assert_eq!(word_beginning("jo"), " jo");
+    }
 
     #[test]
     fn typed_attributes_are_detected() {

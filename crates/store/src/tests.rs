@@ -325,3 +325,62 @@ async fn a_write_that_fails_or_panics_leaves_nothing_and_harms_nobody() {
         create(&db, &lost).await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_term_is_found_where_words_begin_and_a_longer_one_anywhere() {
+    for (db, _folder) in databases() {
+        let realm = stored_realm(&db).await;
+        for (username, name) in [("a@example.com", "太郎 龍崎"), ("b@example.com", "王 伟"), ("c@example.com", "Ana O'Brien 50%")] {
+            create(&db, &user(realm.id, username, name)).await.unwrap();
+        }
+        let (all, one) = (3, 1);
+        for (search, expected) in
+            [("龍", one), ("龍崎", one), ("崎", 0), ("王", one), ("伟", one), ("an", one), ("na", 0), ("rien", one), ("o'", one), ("50%", one), ("5_%", 0), ("\"", 0), ("example", all), ("com ana", one)]
+        {
+            for sort in UserSort::ALL {
+                let query = UserQuery { search: Some(search.into()), sort: *sort, ..UserQuery::default() };
+                let realm_id = realm.id;
+                let page = db.read(move |tx| users::list(tx, realm_id, &query)).await.unwrap();
+                assert_eq!((page.items.len(), page.total.count), (expected, expected as u64), "{search} {sort}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn matches_that_come_late_in_the_order_are_found() {
+    for (db, _folder) in databases() {
+        let realm = stored_realm(&db).await;
+        // More matches than are counted exactly, behind more others than are walked.
+        let people: Vec<User> = (0..6500)
+            .map(|n| user(realm.id, &format!("p{n}@example.com"), if n < 5200 { "Aaa" } else { "Zoë" }))
+            .collect();
+        db.write(move |mut tx| {
+            for user in &people {
+                users::insert(&mut tx, user)?;
+            }
+            tx.unaudited::<()>("a test's users", ())
+        })
+        .await
+        .unwrap();
+        let mut query = UserQuery {
+            search: Some("zoe".into()),
+            sort: UserSort::Name,
+            direction: denizen_model::pages::Direction::Ascending,
+            limit: 500,
+            ..UserQuery::default()
+        };
+        let mut seen = std::collections::HashSet::new();
+        loop {
+            let (asked, realm_id) = (query.clone(), realm.id);
+            let page = db.read(move |tx| users::list(tx, realm_id, &asked)).await.unwrap();
+            assert_eq!(page.total, denizen_model::pages::Total { count: 1000, exact: false });
+            seen.extend(page.items.iter().map(|user| user.id));
+            query.after = page.next;
+            if query.after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen.len(), 1300);
+    }
+}

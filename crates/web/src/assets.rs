@@ -23,7 +23,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 struct Files;
 
 /// The routes.
-pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
+pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     Router::new().route("/assets/{*path}", get(serve))
 }
 

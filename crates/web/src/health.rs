@@ -1,20 +1,20 @@
-//! Whether the process lives and whether it can work.
+//! Whether Denizen lives, and whether it can work.
 
-use axum::{Router, extract::State, routing::get};
-use http::StatusCode;
+use axum::{Json, Router, extract::State, routing::get};
+use serde_json::{Value, json};
 
-use crate::Web;
+use crate::{Web, problem::Problem};
 
+/// `/health/live` says that the process answers; `/health/ready` that its database does.
 pub(crate) fn router() -> Router<Web> {
-    Router::new().route("/health/live", get(|| async { "ok\n" })).route("/health/ready", get(ready))
+    Router::new().route("/health/live", get(live)).route("/health/ready", get(ready))
 }
 
-async fn ready(State(web): State<Web>) -> (StatusCode, &'static str) {
-    match web.app.ping().await {
-        Ok(()) => (StatusCode::OK, "ok\n"),
-        Err(error) => {
-            tracing::warn!(error = %error, context = error.context.as_deref(), "Not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
-        }
-    }
+async fn live() -> Json<Value> {
+    Json(json!({"status": "live"}))
+}
+
+async fn ready(State(web): State<Web>) -> Result<Json<Value>, Problem> {
+    web.app.ping().await?;
+    Ok(Json(json!({"status": "ready"})))
 }

@@ -5,6 +5,7 @@
 mod api;
 mod assets;
 mod card;
+mod console;
 mod cx;
 mod docs;
 mod health;
@@ -22,13 +23,13 @@ use tower_http::{CompressionLevel, catch_panic::CatchPanicLayer, compression::Co
 #[derive(Clone)]
 pub struct Web {
     /// The application.
-    pub(crate) app: App,
+    pub app: App,
     /// The pages.
-    pub(crate) templates: render::Templates,
+    pub templates: render::Templates,
     /// Set in a demo, whose pages say so.
-    pub(crate) demo: Option<DemoBanner>,
+    pub demo: Option<DemoBanner>,
     /// Whether a proxy stands in front, so that the last `X-Forwarded-For` address is the client's.
-    pub(crate) behind_proxy: bool,
+    pub behind_proxy: bool,
 }
 
 /// What an operator decides about the web.
@@ -53,8 +54,7 @@ impl Web {
     /// # Errors
     /// When a text embedded in the binary cannot be read.
     pub fn new(app: App, options: Options) -> Result<Self, render::RenderError> {
-        let templates = render::Templates::load()?;
-        Ok(Self { app, templates, demo: options.demo, behind_proxy: options.behind_proxy })
+        Ok(Self { app, templates: render::Templates::load()?, demo: options.demo, behind_proxy: options.behind_proxy })
     }
 
     /// Whether people reach Denizen over TLS.
@@ -71,6 +71,7 @@ pub fn router(web: Web) -> Router {
     // What a browser's cookie opens takes changes from Denizen's own pages only.
     let pages = Router::new()
         .merge(card::router())
+        .merge(console::router(&web))
         .route_layer(middleware::from_fn_with_state(web.clone(), security::same_origin));
     // Smaller on the way; tokens and other answers of few bytes gain nothing from it.
     let large = Router::new().merge(pages).merge(assets::router()).route("/api/docs", get(docs::page));

@@ -185,6 +185,14 @@ mod tests {
     }
 
     #[test]
+    fn every_template_compiles() {
+        let templates = Templates::load().unwrap();
+        for name in Files::iter() {
+            templates.environment.get_template(&name).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        }
+    }
+
+    #[test]
     fn names_have_initials_in_any_script() {
         assert_eq!(initials("Amara Okafor"), "AO");
         assert_eq!(initials("José Álvarez Núñez"), "JN");

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -31,6 +31,7 @@ pub(crate) async fn envelope(State(web): State<Web>, mut request: Request, next:
     request.extensions_mut().insert(id);
     let mut response = next.run(request).await;
     problem::finish(&mut response, id);
+    let response_status = response.status();
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         headers.insert(REQUEST_ID, id);
@@ -40,6 +41,10 @@ pub(crate) async fn envelope(State(web): State<Web>, mut request: Request, next:
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(header::REFERRER_POLICY, REFERRER);
     headers.insert(HeaderName::from_static("permissions-policy"), PERMISSIONS);
+    if response_status == StatusCode::PAYLOAD_TOO_LARGE {
+        // The rest of the body is not read, so the connection cannot carry another request.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if web.is_https() {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, TRANSPORT);
     }

@@ -115,8 +115,7 @@ async fn the_list_is_driven_by_the_keyboard() {
     browser.sees("Bela Keys").await;
 
     // Ctrl K finds anybody from anywhere.
-    let ctrl_k = format!("{}k{}", Key::Control.value(), Key::Null.value());
-    browser.press(&ctrl_k).await;
+    browser.press_with_control('k').await;
     browser.find("dialog#palette[open]").await;
     browser.press("chen").await;
     crate::support::eventually("the palette has found Chen", || async {
@@ -147,13 +146,13 @@ async fn every_page_opens_without_a_complaint() {
     let user = api.create_person("sample@example.com").await;
     let machine =
         api.post("/realms/main/users", &json!({ "kind": "machine", "name": "Nightly export" })).await.expect(201);
-    let machine = machine.json()["id"].as_str().or(machine.json()["user"]["id"].as_str()).unwrap().to_owned();
+    let machine = machine.str("id");
     let role = api
         .post("/realms/main/roles", &json!({ "name": "editor", "description": "Edits." }))
         .await
         .expect(201)
         .str("id");
-    api.post(&format!("/realms/main/users/{user}/roles"), &json!({ "role_id": role })).await.succeed();
+    api.put(&format!("/realms/main/users/{user}/roles/{role}"), &json!({})).await.succeed();
     let Some(browser) = Browser::start().await else { return };
     let Some(theirs) = Browser::start().await else { return };
 

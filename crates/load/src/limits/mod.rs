@@ -15,12 +15,7 @@ pub(crate) use sqlite::{GROUPED, POINT_READ, SINGLE};
 pub(crate) use web::{HELLO, HELLO_ONE, TOKEN};
 
 /// Measures them all, each for this many seconds.
-pub(crate) fn measure(
-    report: &mut Report,
-    seconds: u64,
-    folder: &Path,
-    database: Option<&str>,
-) -> Result<()> {
+pub(crate) fn measure(report: &mut Report, seconds: u64, folder: &Path, database: Option<&str>) -> Result<()> {
     web::measure(report, seconds)?;
     crypto::measure(report, seconds)?;
     sqlite::measure(report, seconds, folder)?;

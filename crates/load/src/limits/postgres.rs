@@ -39,8 +39,7 @@ fn measure_table(report: &mut Report, seconds: u64, url: &str, client: &mut Clie
     let next = AtomicU64::new(0);
     best(report, PG_INSERT, &[8, 16, 32], |_| {
         let mut client = Client::connect(url, NoTls)?;
-        let insert =
-            client.prepare("INSERT INTO denizen_load_rows (id, name, at, data) VALUES ($1, $2, $3, $4)")?;
+        let insert = client.prepare("INSERT INTO denizen_load_rows (id, name, at, data) VALUES ($1, $2, $3, $4)")?;
         repeat(seconds, || {
             let id = id(next.fetch_add(1, Ordering::Relaxed));
             Ok(client.execute(&insert, &[&id, &"Ana Lima", &1_800_000_000_000_000_i64, &DATA])?)

@@ -60,8 +60,7 @@ pub(super) fn measure(report: &mut Report, seconds: u64, folder: &Path) -> Resul
 fn insert(conn: &mut Connection, first: u64, rows: u64) -> Result<()> {
     let tx = conn.transaction()?;
     for number in first..first + rows {
-        let mut statement =
-            tx.prepare_cached("INSERT INTO rows (id, name, at, data) VALUES (?1, ?2, ?3, ?4)")?;
+        let mut statement = tx.prepare_cached("INSERT INTO rows (id, name, at, data) VALUES (?1, ?2, ?3, ?4)")?;
         statement.execute(params![id(number), "Ana Lima", 1_800_000_000_000_000_i64, DATA])?;
     }
     Ok(tx.commit()?)

@@ -91,7 +91,18 @@ struct ErrorPage {
 
 /// An error page by the name of its texts.
 pub(crate) fn fault_page(web: &Web, status: StatusCode, name: &str, realm: Option<&RealmState>) -> Response {
-    render_error(web, status, name, realm, None)
+    render_error(web, status, name, realm, None, None)
+}
+
+/// An error page with a button: where it leads and what it says.
+pub(crate) fn fault_page_with(
+    web: &Web,
+    status: StatusCode,
+    name: &str,
+    realm: Option<&RealmState>,
+    action: (&str, &str),
+) -> Response {
+    render_error(web, status, name, realm, Some(action), None)
 }
 
 fn render_error(
@@ -99,6 +110,7 @@ fn render_error(
     status: StatusCode,
     name: &str,
     realm: Option<&RealmState>,
+    action: Option<(&str, &str)>,
     request: Option<RequestId>,
 ) -> Response {
     let text = |part: &str| web.templates.text(&format!("error.{name}.{part}"));
@@ -108,8 +120,8 @@ fn render_error(
         heading: text("title"),
         sentence: text("sentence"),
         next: text("next"),
-        action_href: None,
-        action_label: None,
+        action_href: action.map(|(href, _)| href.to_owned()),
+        action_label: action.map(|(_, label)| label.to_owned()),
         request_id: request.map(|id| id.to_string()),
     };
     page(web, status, "card/error.html", &context)
@@ -132,7 +144,7 @@ pub(crate) fn error_page(web: &Web, error: &Error, request: RequestId, realm: Op
     if status.is_server_error() {
         tracing::error!(request.id = %request, error = %error, context = error.context.as_deref(), "A page failed");
     }
-    render_error(web, status, name, realm, status.is_server_error().then_some(request))
+    render_error(web, status, name, realm, None, status.is_server_error().then_some(request))
 }
 
 /// A redirect after a form, or to wherever a flow leads. The target is Denizen's own or one of a client's

@@ -171,6 +171,11 @@ async fn restart(
     }
 }
 
+/// What no identifier holds: control characters, and what stands for bytes that were not UTF-8.
+fn unreadable(c: char) -> bool {
+    c.is_control() || c == char::REPLACEMENT_CHARACTER
+}
+
 async fn identify(
     State(web): State<Web>,
     Anonymous(cx): Anonymous,
@@ -182,7 +187,7 @@ async fn identify(
         Err(page) => return page,
     };
     let typed = form.identifier.trim();
-    let answer = if typed.is_empty() || typed.len() > 320 || typed.contains(char::is_control) {
+    let answer = if typed.is_empty() || typed.len() > 320 || typed.contains(unreadable) {
         identifier_page(&web, &realm, &flow, &FieldErrors::one("identifier", "sign_in.identifier.missing")).await
     } else {
         password_page(&web, &realm, &flow.identified(typed.to_owned()), &FieldErrors::new())

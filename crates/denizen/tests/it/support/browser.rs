@@ -147,7 +147,8 @@ impl Browser {
     /// Waits until the address holds this.
     pub(crate) async fn comes_to(&self, part: &str) {
         for _ in 0..600 {
-            if self.url().await.contains(part) {
+            // The page's scripts are modules, which have run when it is complete.
+            if self.url().await.contains(part) && self.evaluate("return document.readyState").await == "complete" {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -163,6 +164,18 @@ impl Browser {
     /// Keys pressed wherever the focus is.
     pub(crate) async fn press(&self, keys: &str) {
         self.driver().action_chain().send_keys(keys).perform().await.unwrap();
+    }
+
+    /// Presses a key while Control is held.
+    pub(crate) async fn press_with_control(&self, key: char) {
+        self.driver()
+            .action_chain()
+            .key_down(thirtyfour::Key::Control)
+            .send_keys(key.to_string())
+            .key_up(thirtyfour::Key::Control)
+            .perform()
+            .await
+            .unwrap();
     }
 
     /// Signs in at Denizen's pages, which must be open.

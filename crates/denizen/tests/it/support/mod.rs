@@ -30,7 +30,6 @@ macro_rules! on_both_engines {
     ($($(#[$meta:meta])* async fn $name:ident($database:ident) $body:block)+) => {$(
         $(#[$meta])*
         mod $name {
-            #[allow(unused_imports, reason = "not every test uses everything")]
             use super::*;
 
             async fn scenario($database: $crate::support::Database) $body

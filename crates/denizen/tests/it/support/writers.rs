@@ -106,7 +106,7 @@ async fn write(api: &Api, told: &Mutex<Acknowledged>) -> Option<()> {
     let even = {
         let mut told = told.lock().unwrap();
         told.created.push(id.clone());
-        told.created.len() % 2 == 0
+        told.created.len().is_multiple_of(2)
     };
     if even {
         let path = format!("/realms/main/users/{id}/disable");

@@ -59,7 +59,7 @@ createServer(async (request, response) => {
     const { html, json, to } = await route(browsers.get(id), url);
     if (to) return response.writeHead(303, { location: String(to) }).end();
     if (json) return response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(json));
-    response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(`<!doctype html><title>Application</title><body>${html}`);
+    response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(`<!doctype html><title>Application</title><link rel="icon" href="data:,"><body>${html}`);
   } catch (problem) {
     console.error(problem);
     response.writeHead(500, { "content-type": "application/json" }).end(JSON.stringify({ error: String(problem), code: problem.code, cause: problem.cause }));

@@ -1,0 +1,201 @@
+//! The realm's settings.
+
+use axum::{Router, routing::get};
+use denizen_model::realms::{Realm, RealmSettings};
+use denizen_ops::realms;
+use serde::Serialize;
+
+use super::{
+    Answer,
+    forms::{Errors, Fields, Posted, mendable_in},
+    frame::{At, ConsoleCx, Section},
+};
+use crate::Web;
+
+pub(super) fn router() -> Router<Web> {
+    Router::new().route("/admin/{realm}/settings", get(show).post(save))
+}
+
+#[derive(Serialize)]
+struct SettingsPage {
+    version: String,
+    values: Values,
+    errors: Errors,
+}
+
+#[derive(Serialize)]
+struct Values {
+    display_name: String,
+    email_as_username: bool,
+    username_changeable: bool,
+    self_registration: bool,
+    password_min_length: String,
+    session_idle_minutes: String,
+    session_absolute_hours: String,
+    access_token_minutes: String,
+    refresh_token_days: String,
+    audit_retention_days: String,
+}
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 3600;
+const DAY: u64 = 86_400;
+
+/// The durations: field of the form, field of the settings, its unit in seconds.
+const DURATIONS: [(&str, &str, u64); 4] = [
+    ("session_idle_minutes", "session_idle_seconds", MINUTE),
+    ("session_absolute_hours", "session_absolute_seconds", HOUR),
+    ("access_token_minutes", "access_token_seconds", MINUTE),
+    ("refresh_token_days", "refresh_token_seconds", DAY),
+];
+
+/// Seconds in a larger unit, with as many decimals as it takes up to three.
+fn in_unit(seconds: u64, unit: u64) -> String {
+    let thousandths = seconds.saturating_mul(1000) / unit;
+    let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// What was typed in a larger unit, in seconds. What still stands there as it was shown is left as it was, so
+/// that rounding for display changes nothing.
+fn read_duration(typed: &Fields, field: &str, unit: u64, before: u64, errors: &mut Errors) -> u64 {
+    let text = typed.text(field).trim();
+    if text == in_unit(before, unit) {
+        return before;
+    }
+    let whole = text.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    whole.unwrap_or_else(|| {
+        errors.insert(field.to_owned(), "Must be a whole number.".to_owned());
+        before
+    })
+}
+
+impl Values {
+    fn of(realm: &Realm) -> Self {
+        let settings = &realm.settings;
+        Self {
+            display_name: realm.display_name.clone(),
+            email_as_username: settings.email_as_username,
+            username_changeable: settings.username_changeable,
+            self_registration: settings.self_registration,
+            password_min_length: settings.password_min_length.to_string(),
+            session_idle_minutes: in_unit(settings.session_idle_seconds, MINUTE),
+            session_absolute_hours: in_unit(settings.session_absolute_seconds, HOUR),
+            access_token_minutes: in_unit(settings.access_token_seconds, MINUTE),
+            refresh_token_days: in_unit(settings.refresh_token_seconds, DAY),
+            audit_retention_days: settings.audit_retention_days.to_string(),
+        }
+    }
+
+    fn typed(typed: &Fields) -> Self {
+        let text = |name| typed.text(name).to_owned();
+        Self {
+            display_name: text("display_name"),
+            email_as_username: typed.ticked("email_as_username"),
+            username_changeable: typed.ticked("username_changeable"),
+            self_registration: typed.ticked("self_registration"),
+            password_min_length: text("password_min_length"),
+            session_idle_minutes: text("session_idle_minutes"),
+            session_absolute_hours: text("session_absolute_hours"),
+            access_token_minutes: text("access_token_minutes"),
+            refresh_token_days: text("refresh_token_days"),
+            audit_retention_days: text("audit_retention_days"),
+        }
+    }
+}
+
+fn settings_page(page: &ConsoleCx, version: i64, values: Values, errors: Errors) -> Answer {
+    let fine = errors.is_empty();
+    let content = SettingsPage { version: version.to_string(), values, errors };
+    let (template, at) = ("console/settings/show.html", At::top(Section::Settings, "Settings"));
+    if fine { page.page(template, at, &content) } else { page.refused(template, at, &content) }
+}
+
+async fn show(page: ConsoleCx) -> Answer {
+    let realm = realms::get(page.app(), page.cx(), page.may()?).await?;
+    settings_page(&page, realm.version, Values::of(&realm), Errors::new())
+}
+
+fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors> {
+    let mut errors = Errors::new();
+    let small = |field: &str, errors: &mut Errors| u32::try_from(typed.number(field, errors)).unwrap_or(u32::MAX);
+    let read = |field: &str, unit, before, errors: &mut Errors| read_duration(typed, field, unit, before, errors);
+    let settings = RealmSettings {
+        email_as_username: typed.ticked("email_as_username"),
+        username_changeable: typed.ticked("username_changeable"),
+        self_registration: typed.ticked("self_registration"),
+        password_min_length: small("password_min_length", &mut errors),
+        session_idle_seconds: read("session_idle_minutes", MINUTE, before.session_idle_seconds, &mut errors),
+        session_absolute_seconds: read("session_absolute_hours", HOUR, before.session_absolute_seconds, &mut errors),
+        access_token_seconds: read("access_token_minutes", MINUTE, before.access_token_seconds, &mut errors),
+        refresh_token_seconds: read("refresh_token_days", DAY, before.refresh_token_seconds, &mut errors),
+        audit_retention_days: small("audit_retention_days", &mut errors),
+    };
+    if errors.is_empty() { Ok(settings) } else { Err(errors) }
+}
+
+/// Messages of the settings' own fields, at the fields of the form. Bounds are in seconds there; here they are
+/// told in the form's unit.
+fn at_fields(errors: Errors) -> Errors {
+    let place = |(field, message): (String, String)| match DURATIONS.iter().find(|(_, name, _)| *name == field) {
+        Some((shown, _, unit)) => ((*shown).to_owned(), bounds_in_unit(&message, *unit)),
+        None => (field, message),
+    };
+    errors.into_iter().map(place).collect()
+}
+
+fn bounds_in_unit(message: &str, unit: u64) -> String {
+    let bounds = message.strip_prefix("Must be between ").and_then(|rest| rest.strip_suffix('.')?.split_once(" and "));
+    let parsed = bounds.and_then(|(low, high)| Some((low.parse::<u64>().ok()?, high.parse::<u64>().ok()?)));
+    parsed.map_or_else(
+        || message.to_owned(),
+        |(low, high)| format!("Must be between {} and {}.", low.div_ceil(unit), high / unit),
+    )
+}
+
+async fn save(page: ConsoleCx, Posted(typed): Posted) -> Answer {
+    const SHOWN: [&str; 7] = [
+        "display_name",
+        "password_min_length",
+        "session_idle_seconds",
+        "session_absolute_seconds",
+        "access_token_seconds",
+        "refresh_token_seconds",
+        "audit_retention_days",
+    ];
+    let (app, cx, proof) = (page.app(), page.cx(), page.may()?);
+    let before = realms::get(app, cx, page.may()?).await?;
+    let version = typed.version().unwrap_or(before.version);
+    let settings = match read(&typed, &before.settings) {
+        Ok(settings) => settings,
+        Err(errors) => return settings_page(&page, version, Values::typed(&typed), errors),
+    };
+    let name = Some(typed.text("display_name").to_owned());
+    match realms::update_settings(app, cx, proof, name, settings, typed.version()).await {
+        Ok(_) => page.done(&page.href("settings"), "The settings are saved."),
+        Err(error) => {
+            let errors = at_fields(mendable_in(error, &SHOWN)?);
+            settings_page(&page, version, Values::typed(&typed), errors)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_shown_in_their_unit_without_loss_of_whole_ones() {
+        assert_eq!(in_unit(300, MINUTE), "5");
+        assert_eq!(in_unit(90, MINUTE), "1.5");
+        assert_eq!(in_unit(100, MINUTE), "1.666");
+        assert_eq!(in_unit(7 * DAY, DAY), "7");
+        assert_eq!(in_unit(600 * 60, MINUTE), "600");
+    }
+
+    #[test]
+    fn bounds_are_told_in_the_unit_of_the_field() {
+        assert_eq!(bounds_in_unit("Must be between 30 and 86400.", MINUTE), "Must be between 1 and 1440.");
+        assert_eq!(bounds_in_unit("Must not be longer.", MINUTE), "Must not be longer.");
+    }
+}

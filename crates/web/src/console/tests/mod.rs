@@ -1,0 +1,5 @@
+//! The console over the real router: signed in to through the real provider, with an owned clock.
+
+mod pages;
+mod safety;
+mod support;

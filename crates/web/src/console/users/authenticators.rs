@@ -1,0 +1,309 @@
+//! The Authenticators tab: the password panel of people, the API keys of machines.
+
+use axum::extract::FromRequestParts;
+use denizen_model::{
+    ApiKeyId, Timestamp,
+    authenticators::{ApiKey, Authenticator, AuthenticatorStatus},
+    permissions::markers::CredentialsSet,
+    users::UserKind,
+};
+use denizen_ops::{Error, api_keys};
+use http::request::Parts;
+use serde::Serialize;
+
+use super::{
+    Whose,
+    confirm::{About, Confirm, Field, key_page},
+    path_id,
+    show::{Profile, Tab, at},
+};
+use crate::{
+    console::{
+        Answer, PageError,
+        forms::{Errors, Fields, Posted, mendable_in},
+        frame::ConsoleCx,
+        words::{Label, number},
+    },
+    render::TimeView,
+};
+
+#[derive(Serialize)]
+struct AuthenticatorsTab {
+    password: Option<PasswordPanel>,
+    api_keys: Option<KeysPanel>,
+    authenticators: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct PasswordPanel {
+    has: bool,
+    temporary: bool,
+    set_at: Option<TimeView>,
+    last_verified_at: Option<TimeView>,
+    requires_reset: bool,
+    failed_attempts: Option<String>,
+    actions: PasswordActions,
+}
+
+#[derive(Serialize)]
+struct PasswordActions {
+    set: bool,
+    temporary: bool,
+    clear: bool,
+    require_reset: bool,
+    cancel_reset: bool,
+}
+
+#[derive(Serialize)]
+struct KeysPanel {
+    can_write: bool,
+    items: Vec<Key>,
+}
+
+#[derive(Serialize)]
+struct Key {
+    id: String,
+    href: String,
+    name: String,
+    prefix: String,
+    labels: Vec<Label>,
+    created_at: TimeView,
+    last_used_at: Option<TimeView>,
+    expires_at: Option<TimeView>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    id: String,
+    icon: &'static str,
+    label: &'static str,
+    detail: String,
+    status: Label,
+    registered_at: TimeView,
+    last_used_at: Option<TimeView>,
+    device: Option<String>,
+}
+
+fn status(status: AuthenticatorStatus) -> Label {
+    match status {
+        AuthenticatorStatus::Registered => Label::new("Registered", "neutral"),
+        AuthenticatorStatus::Active => Label::new("Active", "success"),
+        AuthenticatorStatus::Locked => Label::new("Locked", "danger"),
+        AuthenticatorStatus::Deactivated => Label::new("Deactivated", "neutral"),
+    }
+}
+
+fn password_panel(page: &ConsoleCx, profile: &Profile) -> PasswordPanel {
+    let (user, can) = (&profile.user, page.can());
+    let password = profile.authenticators.first();
+    let failed = user.failed_password_attempts;
+    PasswordPanel {
+        has: password.is_some(),
+        temporary: password.is_some_and(|password| password.temporary),
+        set_at: page.time_opt(password.map(|password| password.registered_at)),
+        last_verified_at: page.time_opt(password.and_then(|password| password.last_used_at)),
+        requires_reset: user.requires_password_reset,
+        failed_attempts: (failed > 0).then(|| number(u64::from(failed))),
+        actions: PasswordActions {
+            set: can.credentials_set,
+            temporary: can.credentials_set,
+            clear: can.credentials_set && password.is_some(),
+            require_reset: can.credentials_reset && !user.requires_password_reset,
+            cancel_reset: can.credentials_reset && user.requires_password_reset,
+        },
+    }
+}
+
+fn is_expired(page: &ConsoleCx, key: &ApiKey) -> bool {
+    key.expires_at.is_some_and(|at| at <= page.now())
+}
+
+fn key_view(page: &ConsoleCx, profile: &Profile, key: &ApiKey) -> Key {
+    let expired = is_expired(page, key).then(|| Label::new("Expired", "danger"));
+    let unused = key.last_used_at.is_none().then(|| Label::new("Never used", "neutral"));
+    Key {
+        id: key.id.to_string(),
+        href: format!("{}/keys/{}", profile.href(page), key.id),
+        name: key.name.clone(),
+        prefix: key.hint.clone(),
+        labels: expired.into_iter().chain(unused).collect(),
+        created_at: page.time(key.created_at),
+        last_used_at: page.time_opt(key.last_used_at),
+        expires_at: page.time_opt(key.expires_at),
+    }
+}
+
+fn password_row(page: &ConsoleCx, profile: &Profile, password: &Authenticator) -> Row {
+    Row {
+        id: password.id.to_string(),
+        icon: "key",
+        label: if password.temporary { "Temporary password" } else { "Password" },
+        detail: profile.user.username.clone(),
+        status: status(password.status(profile.user.enabled)),
+        registered_at: page.time(password.registered_at),
+        last_used_at: page.time_opt(password.last_used_at),
+        device: password.last_device.clone(),
+    }
+}
+
+fn key_row(page: &ConsoleCx, profile: &Profile, key: &ApiKey) -> Row {
+    let state = match (profile.user.enabled && !is_expired(page, key), key.last_used_at) {
+        (false, _) => AuthenticatorStatus::Deactivated,
+        (true, None) => AuthenticatorStatus::Registered,
+        (true, Some(_)) => AuthenticatorStatus::Active,
+    };
+    Row {
+        id: key.id.to_string(),
+        icon: "key",
+        label: "API key",
+        detail: format!("{} · {}…", key.name, key.hint),
+        status: status(state),
+        registered_at: page.time(key.created_at),
+        last_used_at: page.time_opt(key.last_used_at),
+        device: None,
+    }
+}
+
+pub(super) async fn show(page: ConsoleCx, Whose(id): Whose) -> Answer {
+    let profile = Profile::load(&page, id).await?;
+    let machine = profile.user.kind == UserKind::Machine;
+    let passwords = profile.authenticators.iter().map(|password| password_row(&page, &profile, password));
+    let keys = profile.keys.iter().map(|key| key_row(&page, &profile, key));
+    let tab = AuthenticatorsTab {
+        password: (!machine).then(|| password_panel(&page, &profile)),
+        api_keys: machine.then(|| KeysPanel {
+            can_write: page.can().credentials_set,
+            items: profile.keys.iter().map(|key| key_view(&page, &profile, key)).collect(),
+        }),
+        authenticators: passwords.chain(keys).collect(),
+    };
+    let at = at(&page, &profile.user, Some("Authenticators"));
+    page.page("console/users/authenticators.html", at, &profile.page(&page, Tab::Authenticators, tab))
+}
+
+pub(super) async fn new_key(page: ConsoleCx, Whose(id): Whose) -> Answer {
+    page.may::<CredentialsSet>()?;
+    ask_new(&page, &Profile::load(&page, id).await?, &Fields::default(), Errors::new())
+}
+
+fn ask_new(page: &ConsoleCx, profile: &Profile, typed: &Fields, errors: Errors) -> Answer {
+    let about = About { page, user: &profile.user };
+    let expiry = "It stops working when this day begins, in UTC. Left empty, it works until it is deleted.";
+    let confirm = Confirm {
+        title: format!("Create an API key for {}", profile.user.display_name()),
+        lead: "It is shown to you once.".to_owned(),
+        facts: Vec::new(),
+        action: about.href("/keys/new"),
+        submit: "Create key",
+        danger: false,
+        cancel_href: about.href("/authenticators"),
+        fields: vec![
+            Field::text("name", "Name", typed.text("name"), "What it is for, to recognize it by.", false),
+            Field::date("expires_at", "Expires on", typed.text("expires_at"), expiry),
+        ],
+    };
+    about.ask("Create key", confirm, errors)
+}
+
+/// The beginning of a day, in UTC.
+fn read_day(typed: &str) -> Result<Option<Timestamp>, Error> {
+    if typed.is_empty() {
+        return Ok(None);
+    }
+    let start = format!("{typed}T00:00:00Z").parse();
+    start.map(Some).map_err(|_| Error::field("expires_at", "Must be a day, such as 2027-01-31."))
+}
+
+pub(super) async fn create_key(page: ConsoleCx, Whose(id): Whose, Posted(typed): Posted) -> Answer {
+    let proof = page.may()?;
+    let created = match read_day(typed.text("expires_at").trim()) {
+        Ok(expires_at) => api_keys::create(page.app(), page.cx(), proof, id, typed.text("name"), expires_at).await,
+        Err(error) => Err(error),
+    };
+    let profile = Profile::load(&page, id).await?;
+    match created {
+        Ok((key, secret)) => {
+            let heading = format!("The key {} is ready", key.name);
+            key_page(&page, &profile.user, heading, "Hand it to the script that will use it.", &secret)
+        }
+        Err(error) => ask_new(&page, &profile, &typed, mendable_in(error, &["name", "expires_at"])?),
+    }
+}
+
+/// The `{key}` of the path.
+pub(super) struct Which(ApiKeyId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Which {
+    type Rejection = PageError;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, PageError> {
+        Ok(Self(path_id(parts, state, "key").await?))
+    }
+}
+
+fn find_key(profile: &Profile, id: ApiKeyId) -> Result<&ApiKey, Error> {
+    profile.keys.iter().find(|key| key.id == id).ok_or_else(|| Error::not_found("API key"))
+}
+
+pub(super) async fn confirm_new(page: ConsoleCx, Whose(id): Whose, Which(key): Which) -> Answer {
+    page.may::<CredentialsSet>()?;
+    let profile = Profile::load(&page, id).await?;
+    let key = find_key(&profile, key)?;
+    let about = About { page: &page, user: &profile.user };
+    let confirm = Confirm {
+        title: format!("Regenerate the key {}?", key.name),
+        lead: "A new key takes its place and is shown to you once.".to_owned(),
+        facts: vec!["The present one stops working at once.".to_owned()],
+        action: about.href(&format!("/keys/{}/regenerate", key.id)),
+        submit: "Regenerate key",
+        danger: true,
+        cancel_href: about.href("/authenticators"),
+        fields: Vec::new(),
+    };
+    about.ask("Regenerate key", confirm, Errors::new())
+}
+
+pub(super) async fn regenerate_key(page: ConsoleCx, Whose(id): Whose, Which(key): Which) -> Answer {
+    let (making, taking) = (page.may()?, page.may()?);
+    let profile = Profile::load(&page, id).await?;
+    let old = find_key(&profile, key)?;
+    let expires_at = old.expires_at.filter(|at| *at > page.now());
+    let (new, secret) = api_keys::create(page.app(), page.cx(), making, id, &old.name, expires_at).await?;
+    let deleted = api_keys::delete(page.app(), page.cx(), taking, id, key).await;
+    let lead = match deleted {
+        Ok(()) => "The old key no longer works. Hand this one to the script that uses it.",
+        // The new key must be shown in any case.
+        Err(_) => "The old key could not be deleted and still works: delete it when this one is in place.",
+    };
+    key_page(&page, &profile.user, format!("The key {} is renewed", new.name), lead, &secret)
+}
+
+pub(super) async fn confirm_delete(page: ConsoleCx, Whose(id): Whose, Which(key): Which) -> Answer {
+    page.may::<CredentialsSet>()?;
+    ask_delete(&page, &Profile::load(&page, id).await?, key, Errors::new())
+}
+
+fn ask_delete(page: &ConsoleCx, profile: &Profile, id: ApiKeyId, errors: Errors) -> Answer {
+    let key = find_key(profile, id)?;
+    let about = About { page, user: &profile.user };
+    let used = TimeView::opt(key.last_used_at, page.now());
+    let used =
+        used.map_or_else(|| "It was never used.".to_owned(), |used| format!("It was last used {}.", used.relative));
+    let confirm = Confirm {
+        title: format!("Delete the key {}?", key.name),
+        lead: "It stops working at once. This is final.".to_owned(),
+        facts: vec![used],
+        action: about.href(&format!("/keys/{id}/delete")),
+        submit: "Delete key",
+        danger: true,
+        cancel_href: about.href("/authenticators"),
+        fields: Vec::new(),
+    };
+    about.ask("Delete key", confirm, errors)
+}
+
+pub(super) async fn delete_key(page: ConsoleCx, Whose(id): Whose, Which(key): Which) -> Answer {
+    match api_keys::delete(page.app(), page.cx(), page.may()?, id, key).await {
+        Ok(()) => page.done(&format!("{}/authenticators", super::show::user_href(&page, id)), "The key is deleted."),
+        Err(error) => ask_delete(&page, &Profile::load(&page, id).await?, key, mendable_in(error, &[])?),
+    }
+}

@@ -1,0 +1,81 @@
+//! Users: the list, creating them, the profile and everything an agent can do to one.
+
+mod actions;
+mod activity;
+mod attributes;
+mod authenticators;
+mod confirm;
+mod details;
+mod list;
+mod new;
+mod roles;
+mod sessions;
+mod show;
+
+use axum::{
+    Router,
+    extract::{FromRequestParts, Path},
+    routing::{get, post},
+};
+use denizen_model::UserId;
+use denizen_ops::Error;
+use http::request::Parts;
+
+use super::PageError;
+use crate::Web;
+
+pub(super) use activity::event_sentence;
+pub(super) use confirm::{Confirm, ShownSecret};
+pub(super) use list::Pager;
+
+/// The routes.
+pub(super) fn router() -> Router<Web> {
+    let user = |path: &str| format!("/admin/{{realm}}/users/{{user}}{path}");
+    Router::new()
+        .route("/admin/{realm}/users", get(list::show).post(new::create))
+        .route("/admin/{realm}/users/new", get(new::human))
+        .route("/admin/{realm}/users/new-machine", get(new::machine))
+        .route(&user(""), get(details::show).post(details::save))
+        .route(&user("/authenticators"), get(authenticators::show))
+        .route(&user("/keys/new"), get(authenticators::new_key).post(authenticators::create_key))
+        .route(&user("/keys/{key}/regenerate"), get(authenticators::confirm_new).post(authenticators::regenerate_key))
+        .route(&user("/keys/{key}/delete"), get(authenticators::confirm_delete).post(authenticators::delete_key))
+        .route(&user("/sessions"), get(sessions::show))
+        .route(&user("/sessions/revoke-all"), get(sessions::confirm).post(sessions::revoke_all))
+        .route(&user("/sessions/{session}/revoke"), post(sessions::revoke))
+        .route(&user("/activity"), get(activity::show))
+        .route(&user("/roles"), get(roles::show).post(roles::assign))
+        .route(&user("/roles/{role}/remove"), post(roles::remove))
+        .route(&user("/administrator"), post(roles::grant))
+        .route(&user("/administrator/revoke"), get(roles::confirm_revoke).post(roles::revoke))
+        .route(&user("/disable"), get(actions::confirm_disable).post(actions::disable))
+        .route(&user("/enable"), post(actions::enable))
+        .route(&user("/delete"), get(actions::confirm_delete).post(actions::delete))
+        .route(&user("/password"), get(actions::new_password).post(actions::set_password))
+        .route(&user("/password/clear"), get(actions::confirm_clear).post(actions::clear_password))
+        .route(&user("/temporary-password"), get(actions::confirm_temporary).post(actions::temporary_password))
+        .route(&user("/require-password-reset"), post(actions::require_reset))
+        .route(&user("/cancel-password-reset"), post(actions::cancel_reset))
+}
+
+/// The `{user}` of the path.
+#[derive(Debug, Clone, Copy)]
+struct Whose(UserId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Whose {
+    type Rejection = PageError;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, PageError> {
+        Ok(Self(path_id(parts, state, "user").await?))
+    }
+}
+
+/// An id in the path; what is not even an id does not exist.
+pub(super) async fn path_id<S: Send + Sync, I: std::str::FromStr>(
+    parts: &mut Parts,
+    state: &S,
+    name: &'static str,
+) -> Result<I, PageError> {
+    let path = Path::<std::collections::HashMap<String, String>>::from_request_parts(parts, state).await;
+    let text = path.ok().and_then(|Path(mut names)| names.remove(name));
+    text.and_then(|text| text.parse().ok()).ok_or_else(|| Error::not_found(name).into())
+}

@@ -1,0 +1,188 @@
+//! The Sessions tab.
+
+use axum::extract::FromRequestParts;
+use denizen_model::{SessionId, clients::CONSOLE_CLIENT, permissions::markers::SessionsRevoke, sessions::Session};
+use denizen_ops::{Error, sessions};
+use http::request::Parts;
+use serde::Serialize;
+
+use super::{
+    Whose,
+    confirm::{About, Confirm},
+    path_id,
+    show::{Profile, Tab, at, user_href},
+};
+use crate::{
+    console::{
+        Answer, PageError,
+        forms::{Errors, mendable_in},
+        frame::ConsoleCx,
+        words::{count, duration},
+    },
+    render::TimeView,
+};
+
+#[derive(Serialize)]
+struct SessionsTab {
+    active: Vec<Active>,
+    recent: Vec<Recent>,
+    can_revoke: bool,
+}
+
+#[derive(Serialize)]
+struct Active {
+    id: String,
+    icon: &'static str,
+    device: String,
+    own: bool,
+    clients: Vec<String>,
+    ip: String,
+    place: Option<String>,
+    method: String,
+    last_seen_at: TimeView,
+    started_at: TimeView,
+    expires_at: TimeView,
+}
+
+#[derive(Serialize)]
+struct Recent {
+    id: String,
+    device: String,
+    ip: String,
+    started_at: TimeView,
+    ended_at: TimeView,
+    ended_how: String,
+}
+
+fn ip(session: &Session) -> String {
+    session.ip.clone().unwrap_or_else(|| "Unknown address".to_owned())
+}
+
+/// How the user proved themselves, from the values of RFC 8176.
+fn method(amr: &str) -> String {
+    let words: Vec<&str> = amr
+        .split_whitespace()
+        .map(|value| match value {
+            "pwd" => "a password",
+            "otp" => "a code",
+            "hwk" | "swk" | "pop" => "a passkey",
+            other => other,
+        })
+        .collect();
+    if words.is_empty() { "an unknown method".to_owned() } else { words.join(" and ") }
+}
+
+/// A client's name, or what it calls itself where it is gone.
+pub(super) async fn client_name(page: &ConsoleCx, client_id: &str) -> Result<String, Error> {
+    if client_id == CONSOLE_CLIENT {
+        return Ok("Denizen console".to_owned());
+    }
+    let client = page.realm().client(page.app(), client_id).await?;
+    Ok(client.map_or_else(|| client_id.to_owned(), |client| client.name.clone()))
+}
+
+async fn active(page: &ConsoleCx, session: &Session) -> Result<Active, Error> {
+    let mut clients = Vec::with_capacity(session.clients.len());
+    for client in &session.clients {
+        clients.push(client_name(page, client).await?);
+    }
+    let mobile = ["iPhone", "iPad", "Android"].iter().any(|name| session.device.contains(name));
+    Ok(Active {
+        id: session.id.to_string(),
+        icon: if mobile { "phone" } else { "monitor" },
+        device: session.device.clone(),
+        own: session.id == page.session().id,
+        clients,
+        ip: ip(session),
+        place: None,
+        method: method(&session.amr),
+        last_seen_at: page.time(session.last_seen_at),
+        started_at: page.time(session.created_at),
+        expires_at: page.time(session.ends_at()),
+    })
+}
+
+fn recent(page: &ConsoleCx, session: &Session) -> Recent {
+    let (ended_at, ended_how) = match session.revoked_at {
+        Some(at) => (at, "Ended".to_owned()),
+        None if session.idle_expires_at < session.expires_at => {
+            (session.idle_expires_at, format!("Unused for {}", duration(page.settings().session_idle_seconds)))
+        }
+        None => (session.expires_at, "Reached its longest duration".to_owned()),
+    };
+    Recent {
+        id: session.id.to_string(),
+        device: session.device.clone(),
+        ip: ip(session),
+        started_at: page.time(session.created_at),
+        ended_at: page.time(ended_at),
+        ended_how,
+    }
+}
+
+pub(super) async fn show(page: ConsoleCx, Whose(id): Whose) -> Answer {
+    let profile = Profile::load(&page, id).await?;
+    let (live, ended): (Vec<&Session>, Vec<&Session>) =
+        profile.sessions.iter().partition(|session| session.is_live(page.now()));
+    let mut active_ones = Vec::with_capacity(live.len());
+    for session in live {
+        active_ones.push(active(&page, session).await?);
+    }
+    let tab = SessionsTab {
+        active: active_ones,
+        recent: ended.into_iter().take(20).map(|session| recent(&page, session)).collect(),
+        can_revoke: page.can().sessions_revoke,
+    };
+    let at = at(&page, &profile.user, Some("Sessions"));
+    page.page("console/users/sessions.html", at, &profile.page(&page, Tab::Sessions, tab))
+}
+
+/// The `{session}` of the path.
+pub(super) struct Which(SessionId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Which {
+    type Rejection = PageError;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, PageError> {
+        Ok(Self(path_id(parts, state, "session").await?))
+    }
+}
+
+pub(super) async fn revoke(page: ConsoleCx, Whose(id): Whose, Which(session): Which) -> Answer {
+    let result = sessions::revoke(page.app(), page.cx(), page.may()?, id, session).await;
+    page.outcome(result, &format!("{}/sessions", user_href(&page, id)), "The session is ended.")
+}
+
+pub(super) async fn confirm(page: ConsoleCx, Whose(id): Whose) -> Answer {
+    page.may::<SessionsRevoke>()?;
+    ask(&page, &Profile::load(&page, id).await?, Errors::new())
+}
+
+fn ask(page: &ConsoleCx, profile: &Profile, errors: Errors) -> Answer {
+    let about = About { page, user: &profile.user };
+    let live = u64::try_from(profile.live_sessions(page)).unwrap_or(0);
+    let confirm = Confirm {
+        title: format!("End all sessions of {}?", profile.user.display_name()),
+        lead: "They are signed out everywhere and can sign in again at once.".to_owned(),
+        facts: vec![format!(
+            "{} {} at once.",
+            count(live, "session", "sessions"),
+            if live == 1 { "ends" } else { "end" }
+        )],
+        action: about.href("/sessions/revoke-all"),
+        submit: "End all sessions",
+        danger: true,
+        cancel_href: about.href("/sessions"),
+        fields: Vec::new(),
+    };
+    about.ask("End all sessions", confirm, errors)
+}
+
+pub(super) async fn revoke_all(page: ConsoleCx, Whose(id): Whose) -> Answer {
+    match sessions::revoke_all(page.app(), page.cx(), page.may()?, id).await {
+        Ok(ended) => {
+            let ended = count(u64::try_from(ended).unwrap_or(0), "session", "sessions");
+            page.done(&format!("{}/sessions", user_href(&page, id)), format!("{ended} ended."))
+        }
+        Err(error) => ask(&page, &Profile::load(&page, id).await?, mendable_in(error, &[])?),
+    }
+}

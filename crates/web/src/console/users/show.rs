@@ -1,0 +1,230 @@
+//! The profile around every tab: the overview panel and the tabs with their counts.
+
+use denizen_model::{
+    UserId,
+    authenticators::{ApiKey, Authenticator},
+    roles::Role,
+    sessions::Session,
+    users::{User, UserKind},
+};
+use denizen_ops::{Error, api_keys, authenticators, roles, sessions, users};
+use serde::Serialize;
+
+use crate::{
+    console::{
+        frame::{At, ConsoleCx, Section},
+        words::{Label, count, user_labels},
+    },
+    render::{TimeView, hue, initials},
+};
+
+/// A user with what the tabs count.
+pub(super) struct Profile {
+    pub(super) user: User,
+    pub(super) authenticators: Vec<Authenticator>,
+    pub(super) keys: Vec<ApiKey>,
+    pub(super) roles: Vec<Role>,
+    pub(super) sessions: Vec<Session>,
+}
+
+/// The tabs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tab {
+    Details,
+    Authenticators,
+    Roles,
+    Sessions,
+    Activity,
+}
+
+/// Serializes to what `console/users/show.html` needs; each tab adds its own.
+#[derive(Serialize)]
+pub(super) struct ProfilePage<T> {
+    user: UserView,
+    tabs: Vec<TabView>,
+    #[serde(flatten)]
+    tab: T,
+}
+
+#[derive(Serialize)]
+struct UserView {
+    id: String,
+    href: String,
+    name: String,
+    kind: &'static str,
+    initials: String,
+    hue: u8,
+    enabled: bool,
+    labels: Vec<Label>,
+    identifiers: Vec<Identifier>,
+    facts: Vec<Fact>,
+    actions: Actions,
+}
+
+#[derive(Serialize)]
+struct Identifier {
+    label: &'static str,
+    value: String,
+}
+
+#[derive(Serialize)]
+struct Fact {
+    label: &'static str,
+    text: Option<String>,
+    time: Option<TimeView>,
+    copy: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Actions {
+    set_password: bool,
+    temporary_password: bool,
+    revoke_sessions: bool,
+    enable: bool,
+    disable: bool,
+    delete: bool,
+}
+
+#[derive(Serialize)]
+struct TabView {
+    id: &'static str,
+    label: &'static str,
+    count: Option<String>,
+    href: String,
+    current: bool,
+}
+
+/// `{base}/users/{id}`.
+pub(super) fn user_href(page: &ConsoleCx, id: UserId) -> String {
+    page.href(&format!("users/{id}"))
+}
+
+/// Where a page about one user is.
+pub(super) fn at(page: &ConsoleCx, user: &User, title: Option<&str>) -> At {
+    let users = ("Users", page.href("users"));
+    match title {
+        None => At::under(Section::Users, &[users], user.display_name()),
+        Some(title) => At::under(Section::Users, &[users, (user.display_name(), user_href(page, user.id))], title),
+    }
+}
+
+impl Profile {
+    /// Reads everything the profile shows about a user.
+    pub(super) async fn load(page: &ConsoleCx, id: UserId) -> Result<Self, Error> {
+        let (app, cx) = (page.app(), page.cx());
+        let user = users::get(app, cx, page.may()?, id).await?;
+        let keys = match user.kind {
+            UserKind::Machine => api_keys::list(app, cx, page.may()?, id).await?,
+            UserKind::Human => Vec::new(),
+        };
+        Ok(Self {
+            authenticators: authenticators::list(app, cx, page.may()?, id).await?,
+            roles: roles::list_of(app, cx, page.may()?, id).await?,
+            sessions: sessions::list(app, cx, page.may()?, id).await?,
+            keys,
+            user,
+        })
+    }
+
+    /// How many of the user's sessions are alive.
+    pub(super) fn live_sessions(&self, page: &ConsoleCx) -> usize {
+        self.sessions.iter().filter(|session| session.is_live(page.now())).count()
+    }
+
+    /// `{base}/users/{id}`.
+    pub(super) fn href(&self, page: &ConsoleCx) -> String {
+        user_href(page, self.user.id)
+    }
+
+    /// The page of one tab.
+    pub(super) fn page<T: Serialize>(&self, page: &ConsoleCx, current: Tab, tab: T) -> ProfilePage<T> {
+        ProfilePage { user: self.view(page), tabs: self.tabs(page, current), tab }
+    }
+
+    fn view(&self, page: &ConsoleCx) -> UserView {
+        let (user, can) = (&self.user, page.can());
+        let human = user.kind == UserKind::Human;
+        let email = user.email.iter().map(|email| Identifier { label: "Email", value: email.clone() });
+        let same = user.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(&user.username));
+        let username = (!same).then(|| Identifier { label: "Username", value: user.username.clone() });
+        let phone = user.phone.iter().map(|phone| Identifier { label: "Phone", value: phone.clone() });
+        UserView {
+            id: user.id.to_string(),
+            href: self.href(page),
+            name: user.display_name().to_owned(),
+            kind: user.kind.as_str(),
+            initials: initials(user.display_name()),
+            hue: hue(&user.id.to_string()),
+            enabled: user.enabled,
+            labels: user_labels(user, true),
+            identifiers: email.chain(username).chain(phone).collect(),
+            facts: self.facts(page),
+            actions: Actions {
+                set_password: human && can.credentials_set,
+                temporary_password: human && can.credentials_set,
+                revoke_sessions: can.sessions_revoke && self.live_sessions(page) > 0,
+                enable: can.users_write && !user.enabled,
+                disable: can.users_write && user.enabled,
+                delete: can.users_delete,
+            },
+        }
+    }
+
+    fn facts(&self, page: &ConsoleCx) -> Vec<Fact> {
+        let user = &self.user;
+        let text = |label, text: String| Fact { label, text: Some(text), time: None, copy: None };
+        let time = |label, at| Fact { label, text: None, time: Some(page.time(at)), copy: None };
+        let copied = |label, text: String, copy: String| Fact { label, text: Some(text), time: None, copy: Some(copy) };
+        let mut facts = Vec::new();
+        facts.push(match user.last_sign_in_at {
+            Some(at) => time("Last sign-in", at),
+            None => text("Last sign-in", "Never".to_owned()),
+        });
+        if let Some(failed) = failed_attempts(user) {
+            facts.push(text("Failed attempts", failed));
+        }
+        if let Some(at) = user.disabled_at {
+            facts.push(time("Disabled", at));
+        }
+        if let Some(reason) = &user.disabled_reason {
+            facts.push(text("Reason", reason.clone()));
+        }
+        facts.push(time("Updated", user.updated_at));
+        facts.push(time("Created", user.created_at));
+        if let Some(reference) = &user.reference {
+            facts.push(copied("Reference", reference.clone(), reference.clone()));
+        }
+        let id = user.id.to_string();
+        let short = format!("{}…{}", id.get(..8).unwrap_or(""), id.get(id.len().saturating_sub(5)..).unwrap_or(""));
+        facts.push(copied("Id", short, id));
+        facts
+    }
+
+    fn tabs(&self, page: &ConsoleCx, current: Tab) -> Vec<TabView> {
+        let href = self.href(page);
+        let tab = |which, id, label, path: &str, count: Option<usize>| TabView {
+            id,
+            label,
+            count: count.map(|count| count.to_string()),
+            href: format!("{href}{path}"),
+            current: which == current,
+        };
+        let authenticators = self.authenticators.len() + self.keys.len();
+        vec![
+            tab(Tab::Details, "details", "Details", "", None),
+            tab(Tab::Authenticators, "authenticators", "Authenticators", "/authenticators", Some(authenticators)),
+            tab(Tab::Roles, "roles", "Roles", "/roles", Some(self.roles.len())),
+            tab(Tab::Sessions, "sessions", "Sessions", "/sessions", Some(self.live_sessions(page))),
+            tab(Tab::Activity, "activity", "Activity", "/activity", None),
+        ]
+    }
+}
+
+/// `4 passwords, 2 codes`; nothing when there are none.
+pub(super) fn failed_attempts(user: &User) -> Option<String> {
+    let (passwords, codes) = (user.failed_password_attempts, user.failed_otp_attempts);
+    let passwords = (passwords > 0).then(|| count(u64::from(passwords), "password", "passwords"));
+    let codes = (codes > 0).then(|| count(u64::from(codes), "code", "codes"));
+    let parts: Vec<String> = [passwords, codes].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
