@@ -26,6 +26,8 @@ use axum::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
+pub(crate) use events::EventView;
+
 use crate::{Web, problem::Problem};
 
 /// The largest body, in bytes.
