@@ -27,7 +27,7 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
 /// One immutable audit record.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Event)]
-pub(super) struct EventView {
+pub(crate) struct EventView {
     /// Its id.
     id: EventId,
     /// When it happened.
