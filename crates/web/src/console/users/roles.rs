@@ -106,7 +106,9 @@ async fn tab(page: &ConsoleCx, profile: &Profile, errors: Errors) -> Result<Role
         Vec::new()
     };
     let held = page.holds();
-    let grantable = AdminRole::ALL.iter().filter(|role| page.can().admins_manage && held.covers(role.permissions()));
+    // The least powerful first, so that nobody is made owner by not looking.
+    let grantable =
+        AdminRole::ALL.iter().rev().filter(|role| page.can().admins_manage && held.covers(role.permissions()));
     let grants = admins::list(app, cx, page.may()?, user.id).await?;
     let mut admin_scopes = vec![Scope { value: "realm", label: "This realm" }];
     if page.main_realm() == Some(page.realm_id()) && held_everywhere(page).contains(Permission::AdminsManage) {
