@@ -81,7 +81,7 @@ pub(super) fn role_label(role: AdminRole) -> &'static str {
 /// What an admin role allows, in a few words.
 pub(super) fn role_description(role: AdminRole) -> &'static str {
     match role {
-        AdminRole::Owner => "Everything, and who else may",
+        AdminRole::Owner => "Everything, realms included",
         AdminRole::Admin => "Everything in the realm",
         AdminRole::Support => "Users, resets and sessions",
         AdminRole::Auditor => "Sees everything, changes nothing",
