@@ -18,6 +18,26 @@ struct Page {
     version: &'static str,
     openapi_href: &'static str,
     groups: Vec<Group>,
+    types: Vec<Type>,
+}
+
+/// A named schema.
+#[derive(Serialize)]
+struct Type {
+    name: String,
+    description: Option<String>,
+    /// What it can be, where it is one of a few texts.
+    values: Option<String>,
+    fields: Vec<Field>,
+}
+
+#[derive(Serialize)]
+struct Field {
+    name: String,
+    required: bool,
+    #[serde(rename = "type")]
+    kind: String,
+    description: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -79,7 +99,49 @@ fn context(document: &Value) -> Page {
             None => groups.push(Group { tag: tag.to_owned(), operations: vec![operation] }),
         }
     }
-    Page { version: env!("CARGO_PKG_VERSION"), openapi_href: "/api/v1/openapi.json", groups }
+    let schemas = document.pointer("/components/schemas").and_then(Value::as_object).into_iter().flatten();
+    // Lists are all alike and stand in the introduction; ids and times are told where they are used.
+    let named = schemas.filter(|(name, schema)| !name.contains('_') && fields_or_values(schema));
+    let types = named.map(|(name, schema)| described_type(document, name, schema)).collect();
+    Page { version: env!("CARGO_PKG_VERSION"), openapi_href: "/api/v1/openapi.json", groups, types }
+}
+
+fn fields_or_values(schema: &Value) -> bool {
+    ["properties", "allOf", "enum"].iter().any(|key| schema.get(*key).is_some())
+}
+
+fn described_type(document: &Value, name: &str, schema: &Value) -> Type {
+    let mut fields = Vec::new();
+    collect_fields(document, schema, &mut fields);
+    Type {
+        name: name.to_owned(),
+        description: string(schema, "description"),
+        values: schema.get("enum").map(|_| type_name(schema)),
+        fields,
+    }
+}
+
+/// The fields of a schema, with those of the schemas it is put together from.
+fn collect_fields(document: &Value, schema: &Value, fields: &mut Vec<Field>) {
+    for part in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+        let target =
+            part.get("$ref").and_then(Value::as_str).and_then(|path| document.pointer(path.trim_start_matches('#')));
+        collect_fields(document, target.unwrap_or(part), fields);
+    }
+    let required = schema.get("required").and_then(Value::as_array);
+    for (name, field) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        // What stands beside a reference or inside a choice with null is about the field as well.
+        let described = string(field, "description").or_else(|| {
+            let choices = field.get("oneOf").and_then(Value::as_array)?;
+            choices.iter().find_map(|choice| string(choice, "description"))
+        });
+        fields.push(Field {
+            name: name.clone(),
+            required: required.is_some_and(|names| names.iter().any(|required| required == name)),
+            kind: type_name(field),
+            description: described,
+        });
+    }
 }
 
 fn operation(method: &str, path: &str, described: &Map<String, Value>) -> Operation {

@@ -17,6 +17,7 @@ mod security;
 
 use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware, response::Response, routing::get};
 use denizen_ops::App;
+use tower_http::{CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
 /// What every handler works with.
 #[derive(Clone)]
@@ -72,16 +73,17 @@ pub fn router(web: Web) -> Router {
         .merge(card::router())
         .merge(console::router(&web))
         .route_layer(middleware::from_fn_with_state(web.clone(), security::same_origin));
+    // Smaller on the way; tokens and other answers of few bytes gain nothing from it.
+    let large = Router::new().merge(pages).merge(assets::router()).route("/api/docs", get(docs::page));
     Router::new()
-        .merge(pages)
+        .merge(large.layer(CompressionLayer::new().quality(CompressionLevel::Fastest)))
         .merge(card::sign_out::client_router())
         .merge(oauth::browser_router())
         .merge(oauth::client_router())
         .merge(health::router())
-        .merge(assets::router())
         .nest("/api", api::router(&web))
-        .route("/api/docs", get(docs::page))
         .fallback(not_found)
+        .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(web.clone(), security::envelope))
         .with_state(web)

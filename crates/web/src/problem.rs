@@ -1,6 +1,6 @@
 //! Problem documents (RFC 9457): the one place where failures become answers of the API.
 
-use std::borrow::Cow;
+use std::{any::Any, borrow::Cow};
 
 use axum::{
     body::Body,
@@ -134,6 +134,13 @@ impl Problem {
     }
 }
 
+/// The answer when a handler has panicked.
+pub(crate) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    Problem::from(Error::internal(format!("a handler panicked: {text}"))).into_response()
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         use StatusCode as S;
@@ -213,4 +220,20 @@ pub(crate) fn schemas() -> Vec<(String, RefOr<Schema>)> {
     let mut schemas = vec![(Document::name().into_owned(), Document::schema())];
     Document::schemas(&mut schemas);
     schemas
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_defect_tells_the_log_and_not_the_caller() {
+        let mut response = panicked(Box::new("secret detail"));
+        finish(&mut response, RequestId::from(uuid::Uuid::nil()));
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = axum::body::to_bytes(std::mem::take(response.body_mut()), 10_000).await.unwrap();
+        let text = std::str::from_utf8(&body).unwrap();
+        assert!(text.contains("/problems/internal") && text.contains("00000000-0000"), "{text}");
+        assert!(!text.contains("secret"), "{text}");
+    }
 }

@@ -115,8 +115,7 @@ async fn the_list_is_driven_by_the_keyboard() {
     browser.sees("Bela Keys").await;
 
     // Ctrl K finds anybody from anywhere.
-    let ctrl_k = format!("{}k{}", Key::Control.value(), Key::Null.value());
-    browser.press(&ctrl_k).await;
+    browser.press_with_control('k').await;
     browser.find("dialog#palette[open]").await;
     browser.press("chen").await;
     crate::support::eventually("the palette has found Chen", || async {

@@ -38,20 +38,25 @@ fn make() -> Value {
         components.schemas.insert(name, schema);
     }
     let mut document = serde_json::to_value(&described).unwrap_or_default();
-    document["info"] = json!({
-        "title": "Denizen admin API",
-        "version": env!("CARGO_PKG_VERSION"),
-        "description": "Look after users, their credentials, sessions and roles, clients and the audit log. \
-            Whatever the console does, this does, with the same permissions and the same events.",
-        "license": {"name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT"},
+    let general = json!({
+        "info": {
+            "title": "Denizen admin API",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Look after users, their credentials, sessions and roles, clients and the audit log. \
+                Whatever the console does, this does, with the same permissions and the same events.",
+            "license": {"name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT"},
+        },
+        "servers": [{"url": "/api/v1"}],
+        "security": [{"bearer": []}],
     });
-    document["servers"] = json!([{"url": "/api/v1"}]);
-    document["security"] = json!([{"bearer": []}]);
-    document["components"]["securitySchemes"] = json!({"bearer": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "An API key (dzk_…), or an administrator's access token with the scope denizen.admin.",
-    }});
+    if let (Some(all), Value::Object(general)) = (document.as_object_mut(), general) {
+        all.extend(general);
+    }
+    if let Some(components) = document.get_mut("components").and_then(Value::as_object_mut) {
+        let text = "An API key (dzk_…), or an administrator's access token with the scope denizen.admin.";
+        let bearer = json!({"type": "http", "scheme": "bearer", "description": text});
+        components.insert("securitySchemes".to_owned(), json!({"bearer": bearer}));
+    }
     if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
         for (path, item) in paths {
             for method in METHODS {
@@ -66,7 +71,6 @@ fn make() -> Value {
 
 /// Adds the parameters of the path, the headers, and the failures that an operation of this shape can have.
 fn complete(method: &str, path: &str, operation: &mut Map<String, Value>) {
-    let record = path.contains("{id}") || path.ends_with("{realm}") || path.ends_with("/settings");
     let conditional = match method {
         "patch" => true,
         "delete" => path.ends_with("{id}") || path.ends_with("{realm}"),
@@ -75,7 +79,6 @@ fn complete(method: &str, path: &str, operation: &mut Map<String, Value>) {
     let body = operation.contains_key("requestBody");
     let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
     let Some(parameters) = parameters.as_array_mut() else { return };
-    let query = parameters.iter().any(|parameter| parameter["in"] == "query");
     let mut first = Vec::new();
     if path.contains("{realm}") {
         first.push(parameter("path", "realm", json!({"type": "string"}), "The realm's name in URLs."));
@@ -102,7 +105,7 @@ fn complete(method: &str, path: &str, operation: &mut Map<String, Value>) {
         ("412", conditional, "The record is not in the version that If-Match names."),
         ("413", body, "The body is larger than 1 MiB."),
         ("415", body, "The body is not JSON."),
-        ("422", body || query || method == "post" || record, "A field or parameter is wrong; `errors` names it."),
+        ("422", true, "A field or parameter is wrong; `errors` names it."),
         ("503", true, "The database is not available at the moment."),
     ];
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };

@@ -27,7 +27,7 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
 /// One immutable audit record.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Event)]
-pub(super) struct EventView {
+pub(crate) struct EventView {
     /// Its id.
     id: EventId,
     /// When it happened.
@@ -88,6 +88,7 @@ impl From<Event> for EventView {
 struct ListEvents {
     /// Only this type.
     #[serde(rename = "type")]
+    #[param(inline)]
     kind: Option<EventType>,
     /// Only what this actor did, by id.
     actor: Option<String>,
@@ -96,6 +97,7 @@ struct ListEvents {
     /// Only through this client, by `client_id`.
     client: Option<String>,
     /// Only with this outcome.
+    #[param(inline)]
     outcome: Option<Outcome>,
     /// Only from this address.
     ip: Option<String>,
@@ -120,10 +122,12 @@ struct ListEvents {
 pub(super) struct ListActivity {
     /// Only this type.
     #[serde(rename = "type")]
+    #[param(inline)]
     kind: Option<EventType>,
     /// Only through this client, by `client_id`.
     client: Option<String>,
     /// Only with this outcome.
+    #[param(inline)]
     outcome: Option<Outcome>,
     /// Only from this address.
     ip: Option<String>,

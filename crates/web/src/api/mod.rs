@@ -25,6 +25,8 @@ use axum::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
+pub(crate) use events::EventView;
+
 use crate::{Web, problem::Problem};
 
 /// Every endpoint of the API, with its description.

@@ -12,7 +12,7 @@ use denizen_model::{
 use denizen_ops::{events, users};
 use http::request::Parts;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     Answer, PageError,
@@ -21,7 +21,7 @@ use super::{
     users::{Pager, event_sentence, path_id},
     words::{count, number, query},
 };
-use crate::{Web, render::TimeView};
+use crate::{Web, api::EventView as ApiEvent, render::TimeView};
 
 pub(super) fn router() -> Router<Web> {
     Router::new().route("/admin/{realm}/audit", get(list)).route("/admin/{realm}/audit/{event}", get(show))
@@ -270,7 +270,8 @@ async fn show(page: ConsoleCx, Which(id): Which) -> Answer {
             at: page.time(event.at),
             properties: properties(&page, &event),
             changes: changes(&event),
-            payload: serde_json::to_string_pretty(&payload(&page, &event)).unwrap_or_default(),
+            // The same record as in the API.
+            payload: serde_json::to_string_pretty(&ApiEvent::from(event.clone())).unwrap_or_default(),
             chain: Chain {
                 number: format!("{} of {CHAINS}", u16::from(event.chain) + 1),
                 position: number(u64::try_from(event.sequence).unwrap_or(0)),
@@ -350,25 +351,4 @@ fn words(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
-}
-
-/// The whole record, as it is copied.
-fn payload(page: &ConsoleCx, event: &Event) -> Value {
-    json!({
-        "id": event.id,
-        "time": event.at,
-        "realm": page.realm().realm.slug,
-        "type": event.kind,
-        "outcome": event.outcome,
-        "actor": event.actor,
-        "subject": event.subject,
-        "client_id": event.client_id,
-        "session_id": event.session_id,
-        "ip": event.ip,
-        "user_agent": event.user_agent,
-        "details": event.details,
-        "chain": event.chain,
-        "sequence": event.sequence,
-        "hash": event.hash,
-    })
 }

@@ -6,6 +6,8 @@ use denizen_model::{
 };
 use serde::Serialize;
 
+use crate::path_segment;
+
 /// A small mark beside a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Label {
@@ -101,23 +103,9 @@ pub(super) fn query(pairs: &[(&str, &str)]) -> String {
         out.push(if out.is_empty() { '?' } else { '&' });
         out.push_str(key);
         out.push('=');
-        encode_into(value, &mut out);
+        out.push_str(&path_segment(value));
     }
     out
-}
-
-/// Percent-encodes everything but the unreserved characters of RFC 3986, section 2.3.
-fn encode_into(text: &str, out: &mut String) {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-            continue;
-        }
-        out.push('%');
-        for nibble in [byte >> 4, byte & 15] {
-            out.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0').to_ascii_uppercase());
-        }
-    }
 }
 
 #[cfg(test)]

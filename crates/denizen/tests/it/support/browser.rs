@@ -166,6 +166,18 @@ impl Browser {
         self.driver().action_chain().send_keys(keys).perform().await.unwrap();
     }
 
+    /// Presses a key while Control is held.
+    pub(crate) async fn press_with_control(&self, key: char) {
+        self.driver()
+            .action_chain()
+            .key_down(thirtyfour::Key::Control)
+            .send_keys(key.to_string())
+            .key_up(thirtyfour::Key::Control)
+            .perform()
+            .await
+            .unwrap();
+    }
+
     /// Signs in at Denizen's pages, which must be open.
     pub(crate) async fn sign_in(&self, identifier: &str, password: &str) {
         self.fill("identifier", identifier).await;

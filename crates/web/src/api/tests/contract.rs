@@ -47,7 +47,11 @@ fn every_operation_is_described() {
             assert!(parameter["description"].as_str().is_some_and(|text| !text.is_empty()), "{name}: {parameter}");
         }
         let in_path = path.matches('{').count();
-        assert_eq!(described.iter().filter(|parameter| parameter["in"] == "path").count(), in_path, "{name}: path parameters");
+        assert_eq!(
+            described.iter().filter(|parameter| parameter["in"] == "path").count(),
+            in_path,
+            "{name}: path parameters"
+        );
         ids.push(operation["operationId"].as_str().unwrap());
     }
     assert!(ids.len() > 45, "{}", ids.len());
@@ -90,7 +94,8 @@ async fn no_operation_answers_without_credentials() {
     let fixture = Fixture::new().await;
     for (method, path, operation) in operations(document()) {
         for key in ["", "dzk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "nonsense", "a.b.c"] {
-            let answer = fixture.call(key, &method.to_uppercase(), &filled(path, "main"), &[], body(operation).as_ref()).await;
+            let answer =
+                fixture.call(key, &method.to_uppercase(), &filled(path, "main"), &[], body(operation).as_ref()).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path} with {key:?}");
         }
     }
@@ -106,7 +111,8 @@ async fn each_admin_role_may_what_its_permissions_say_and_nothing_else() {
                 let found = Permission::ALL.iter().find(|permission| permission.as_str() == name);
                 *found.unwrap_or_else(|| panic!("{method} {path}: {name}"))
             });
-            let answer = fixture.call(&key, &method.to_uppercase(), &filled(path, "main"), &[], body(operation).as_ref()).await;
+            let answer =
+                fixture.call(&key, &method.to_uppercase(), &filled(path, "main"), &[], body(operation).as_ref()).await;
             let allowed = needed.is_none_or(|permission| role.permissions().contains(permission));
             assert_eq!(answer.status != StatusCode::FORBIDDEN, allowed, "{role}: {method} {path}: {}", answer.body);
             assert!(answer.status.as_u16() < 500, "{role}: {method} {path}: {}", answer.body);
@@ -149,7 +155,10 @@ async fn nothing_of_another_realm_can_be_reached() {
     assert_eq!(fixture.post(&owner, "/realms", json!({"slug": "other", "display_name": "Other"})).await.status, 201);
     let machine = fixture.post(&owner, "/realms/other/users", json!({"kind": "machine", "name": "bot"})).await.body;
     let role = fixture.post(&owner, "/realms/other/roles", json!({"name": "reader"})).await.body;
-    let client = fixture.post(&owner, "/realms/other/clients", json!({"name": "app", "grant_types": ["client_credentials"]})).await.body;
+    let client = fixture
+        .post(&owner, "/realms/other/clients", json!({"name": "app", "grant_types": ["client_credentials"]}))
+        .await
+        .body;
     let event = fixture.get(&owner, "/realms/other/events").await.body["items"][0].clone();
     let places = [
         format!("users/{}", machine["id"].as_str().unwrap()),
@@ -171,9 +180,11 @@ async fn nothing_of_another_realm_can_be_reached() {
     let key = machine["api_key"]["key"].as_str().unwrap();
     let realms = fixture.get(key, "/realms").await.body;
     assert_eq!(realms["items"].as_array().unwrap().iter().map(|realm| &realm["slug"]).collect::<Vec<_>>(), ["other"]);
-    for (method, path, operation) in operations(document()).filter(|(_, path, _)| path.starts_with("/realms/{realm}/")) {
+    for (method, path, operation) in operations(document()).filter(|(_, path, _)| path.starts_with("/realms/{realm}/"))
+    {
         for realm in ["main", "nowhere"] {
-            let answer = fixture.call(key, &method.to_uppercase(), &filled(path, realm), &[], body(operation).as_ref()).await;
+            let answer =
+                fixture.call(key, &method.to_uppercase(), &filled(path, realm), &[], body(operation).as_ref()).await;
             assert_eq!(answer.status, 404, "{method} {path} in {realm}");
         }
     }

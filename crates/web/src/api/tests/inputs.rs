@@ -136,7 +136,11 @@ async fn wrong_fields_are_named() {
         let answer = raw(&fixture, &key, "application/json", body).await;
         assert_eq!((answer.status.as_u16(), answer.wrong()), (422, vec![field]), "{body}: {}", answer.body);
     }
-    assert_eq!(fixture.get(&key, "/realms/main/users?kind=human").await.body["total"]["count"], 0, "nothing half saved");
+    assert_eq!(
+        fixture.get(&key, "/realms/main/users?kind=human").await.body["total"]["count"],
+        0,
+        "nothing half saved"
+    );
     let taken = json!({"email": "ana@example.com"});
     assert_eq!(fixture.post(&key, "/realms/main/users", taken.clone()).await.status, 201);
     assert_eq!(fixture.post(&key, "/realms/main/users", taken).await.wrong(), ["username"]);
@@ -175,7 +179,14 @@ async fn wrong_parameters_are_named() {
 async fn addresses_that_lead_nowhere_say_so() {
     let fixture = Fixture::new().await;
     let key = fixture.key(AdminRole::Owner).await;
-    for path in ["/realms/main/users/nonsense", "/realms/main/users/%ff", "/realms/ma%00in", "/realms/MAIN", "/nothing", "/realms/main/users/"] {
+    for path in [
+        "/realms/main/users/nonsense",
+        "/realms/main/users/%ff",
+        "/realms/ma%00in",
+        "/realms/MAIN",
+        "/nothing",
+        "/realms/main/users/",
+    ] {
         let answer = fixture.get(&key, path).await;
         assert_eq!((answer.status.as_u16(), answer.problem()), (404, "not-found"), "{path}: {}", answer.body);
     }

@@ -62,8 +62,10 @@ struct ListUsers {
     /// Search text, up to 200 characters: every word must be in the name, username, email, phone or reference.
     q: Option<String>,
     /// Only people, or only machines.
+    #[param(inline)]
     kind: Option<UserKind>,
     /// Only enabled ones, or only disabled ones.
+    #[param(inline)]
     status: Option<Status>,
     /// `created_at`, `last_sign_in_at`, `name`, `email` or `role`; with `-` before it largest first. `-created_at` when absent.
     #[serde(default, deserialize_with = "sort")]
@@ -122,6 +124,7 @@ struct ChangeUser {
     email: Option<Option<String>>,
     /// Whether the address is confirmed.
     #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     email_state: Option<VerificationState>,
     /// E.164 phone number. A new one is unverified.
     #[serde(default, deserialize_with = "nullable")]
@@ -129,6 +132,7 @@ struct ChangeUser {
     phone: Option<Option<String>>,
     /// Whether the number is confirmed.
     #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     phone_state: Option<VerificationState>,
     /// Given name, of people.
     #[serde(default, deserialize_with = "nullable")]
