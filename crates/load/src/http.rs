@@ -198,11 +198,9 @@ async fn drive_one(address: SocketAddr, mut script: Box<dyn Script>, from: Insta
         match answered {
             Ok(Next::More) => continue,
             Ok(Next::Done) => {
-                if started >= from && now <= until {
-                    outcome.latency.record(now - started);
-                }
-                // A rate counts what ended within the time, whenever it began.
+                // What ended within the time counts, whenever it began.
                 if now >= from && now <= until {
+                    outcome.latency.record(now - started);
                     outcome.done += 1;
                 }
             }

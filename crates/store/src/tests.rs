@@ -330,13 +330,28 @@ async fn a_write_that_fails_or_panics_leaves_nothing_and_harms_nobody() {
 async fn a_short_term_is_found_where_words_begin_and_a_longer_one_anywhere() {
     for (db, _folder) in databases() {
         let realm = stored_realm(&db).await;
-        for (username, name) in [("a@example.com", "太郎 龍崎"), ("b@example.com", "王 伟"), ("c@example.com", "Ana O'Brien 50%")] {
+        for (username, name) in
+            [("a@example.com", "太郎 龍崎"), ("b@example.com", "王 伟"), ("c@example.com", "Ana O'Brien 50%")]
+        {
             create(&db, &user(realm.id, username, name)).await.unwrap();
         }
         let (all, one) = (3, 1);
-        for (search, expected) in
-            [("龍", one), ("龍崎", one), ("崎", 0), ("王", one), ("伟", one), ("an", one), ("na", 0), ("rien", one), ("o'", one), ("50%", one), ("5_%", 0), ("\"", 0), ("example", all), ("com ana", one)]
-        {
+        for (search, expected) in [
+            ("龍", one),
+            ("龍崎", one),
+            ("崎", 0),
+            ("王", one),
+            ("伟", one),
+            ("an", one),
+            ("na", 0),
+            ("rien", one),
+            ("o'", one),
+            ("50%", one),
+            ("5_%", 0),
+            ("\"", 0),
+            ("example", all),
+            ("com ana", one),
+        ] {
             for sort in UserSort::ALL {
                 let query = UserQuery { search: Some(search.into()), sort: *sort, ..UserQuery::default() };
                 let realm_id = realm.id;

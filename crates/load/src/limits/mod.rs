@@ -9,9 +9,9 @@ use std::{path::Path, time::Instant};
 
 use crate::{failure::Result, report::Report};
 
-pub(crate) use crypto::{HASH_ALL, HASH_ONE, SIGN, VERIFY};
+pub(crate) use crypto::hashes_on_all_cores;
 pub(crate) use postgres::{PG_INSERT, PG_READ};
-pub(crate) use sqlite::{GROUPED, POINT_READ, SINGLE};
+pub(crate) use sqlite::{GROUPED, POINT_READ};
 pub(crate) use web::{HELLO, HELLO_ONE, TOKEN};
 
 /// Measures them all, each for this many seconds.

@@ -66,7 +66,13 @@ enum Way {
     Sort,
 }
 
-fn run(tx: &mut ReadTx<'_>, realm: RealmId, query: &UserQuery, terms: &[String], way: &Way) -> Result<Vec<(User, CursorKey)>> {
+fn run(
+    tx: &mut ReadTx<'_>,
+    realm: RealmId,
+    query: &UserQuery,
+    terms: &[String],
+    way: &Way,
+) -> Result<Vec<(User, CursorKey)>> {
     let statement = build(tx.engine(), realm, query, terms, way);
     tx.list_text(&statement.text, &statement.values, |row| Ok((read_user(row)?, read_key(row, query.sort)?)))
 }
@@ -116,15 +122,25 @@ fn needle(term: &str) -> String {
 }
 
 /// The tables, and the conditions that the query's filters and terms put on a row.
-fn conditions<'q>(engine: Engine, statement: &mut Statement<'q>, realm: RealmId, query: &UserQuery, terms: &[String], way: &Way) {
+fn conditions<'q>(
+    engine: Engine,
+    statement: &mut Statement<'q>,
+    realm: RealmId,
+    query: &UserQuery,
+    terms: &[String],
+    way: &Way,
+) {
     let needles: Vec<String> = terms.iter().map(|term| needle(term)).collect();
     statement.text.push_str(" FROM ");
     if *way == Way::Sort && engine == Engine::Sqlite && !needles.is_empty() {
         // A cross join is SQLite's way to say which comes first; it would test a million rows against what the
         // index found.
-        let phrases: Vec<String> = needles.iter().map(|needle| format!("\"{}\"", needle.replace('"', "\"\""))).collect();
+        let phrases: Vec<String> =
+            needles.iter().map(|needle| format!("\"{}\"", needle.replace('"', "\"\""))).collect();
         let found = statement.value(phrases.join(" "));
-        let join = format!("user_search CROSS JOIN users ON users.num = user_search.rowid WHERE user_search MATCH {found} AND ");
+        let join = format!(
+            "user_search CROSS JOIN users ON users.num = user_search.rowid WHERE user_search MATCH {found} AND "
+        );
         statement.text.push_str(&join);
     } else {
         statement.text.push_str("users WHERE ");
@@ -163,7 +179,8 @@ fn build_count<'q>(engine: Engine, realm: RealmId, query: &UserQuery, terms: &[S
 /// The row so many rows on from the query's place, whatever its filters and terms.
 fn build_end(realm: RealmId, query: &UserQuery) -> Statement<'_> {
     let column = sort_column(query.sort);
-    let mut statement = Statement { text: format!("SELECT id, {column} AS sort_key FROM users WHERE "), values: Vec::new() };
+    let mut statement =
+        Statement { text: format!("SELECT id, {column} AS sort_key FROM users WHERE "), values: Vec::new() };
     let realm = statement.value(realm);
     statement.text.push_str(&format!("realm_id = {realm}"));
     let (order, beyond, _) = comparisons(query.direction);
