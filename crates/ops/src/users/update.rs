@@ -120,6 +120,9 @@ pub async fn disable(app: &App, cx: &Cx, may: May<UsersWrite>, id: UserId, reaso
         user.enabled = false;
         user.disabled_at = Some(cx2.now);
         user.disabled_reason = given(reason.clone());
+        let mut errors = FieldErrors::new();
+        check_user(&user, &mut errors);
+        errors.into_result()?;
         let ended = store::sessions::revoke_all(&mut tx, realm, id, cx2.now)?;
         let mut event = cx2.user_event(&app2, EventType::UserDeactivated, &user).detail("sessions_ended", ended.len());
         if let Some(reason) = &user.disabled_reason {
