@@ -37,8 +37,6 @@ pub struct RealmSettings {
     pub email_as_username: bool,
     /// Usernames may be changed later.
     pub username_changeable: bool,
-    /// People may register themselves.
-    pub self_registration: bool,
     /// Shortest password, in characters.
     pub password_min_length: u32,
     /// A session unused for this long ends, in seconds.
@@ -58,7 +56,6 @@ impl Default for RealmSettings {
         Self {
             email_as_username: true,
             username_changeable: false,
-            self_registration: true,
             password_min_length: 8,
             session_idle_seconds: 7 * 24 * 3600,
             session_absolute_seconds: 30 * 24 * 3600,
