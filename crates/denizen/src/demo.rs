@@ -143,7 +143,7 @@ async fn populate(app: &App, count: u32) -> Made<()> {
     let realm = app.main_realm().await?;
     let clients = make_clients(app, &owner_cx, &realm).await?;
     let roles = make_roles(app, &owner_cx, &realm).await?;
-    make_people(app, &rng, start, count, &Arc::new(Setting { clients, roles })).await?;
+    make_people(app, start, count, &Arc::new(Setting { clients, roles })).await?;
     make_machines(app, &rng, start).await?;
     let second = realms::create(app, &owner_cx, owner_cx.may(main)?, "fjord-health", "Fjord Health").await?;
     for number in 0..40 {
@@ -227,7 +227,7 @@ fn human(person: &people::Person) -> NewHuman {
 }
 
 /// People come one after the other through the weeks, a few dozen at a time, so that the log is in order.
-async fn make_people(app: &App, rng: &Rng, start: Timestamp, count: u32, setting: &Arc<Setting>) -> Made<()> {
+async fn make_people(app: &App, start: Timestamp, count: u32, setting: &Arc<Setting>) -> Made<()> {
     let step = HISTORY / count.max(1);
     let mut tasks: JoinSet<Made<()>> = JoinSet::new();
     for number in 0..count {
@@ -235,7 +235,7 @@ async fn make_people(app: &App, rng: &Rng, start: Timestamp, count: u32, setting
             joined(tasks.join_next().await)?;
         }
         let (app, setting) = (app.clone(), setting.clone());
-        let rng = Rng::seeded(u64::from(number) + 1000 + u64::try_from(below(rng, 2)).unwrap_or(0));
+        let rng = Rng::seeded(u64::from(number) + 1000);
         tasks.spawn(async move { make_person(&app, &rng, start.plus(step * number), number, &setting).await });
     }
     while let Some(done) = tasks.join_next().await {
@@ -308,12 +308,13 @@ async fn sign_in_at_times(
     born: Timestamp,
     setting: &Setting,
 ) -> Made<()> {
-    let left = app.now().since(born);
     let times = below(rng, 4);
+    let part = app.now().since(born) / u32::try_from(times + 1).unwrap_or(1);
     for n in 1..=times {
-        let part = u32::try_from(n).unwrap_or(1);
-        let jitter = Duration::from_secs(u64::try_from(below(rng, 80_000)).unwrap_or(0));
-        let when = born.plus(left / u32::try_from(times + 1).unwrap_or(1) * part).plus(jitter).min(app.now());
+        // Somewhere in the n-th part of the time there was, so that they are in order and none is yet to come.
+        let offset = below(rng, usize::try_from(part.as_secs()).unwrap_or(1));
+        let into = Duration::from_secs(u64::try_from(offset).unwrap_or(0));
+        let when = born.plus(part * u32::try_from(n - 1).unwrap_or(0)).plus(into);
         let cx = at(app, rng, when, Actor::Anonymous);
         let flow = Flow::new(when, pick(rng, &setting.clients).cloned(), Some(email.to_owned()));
         if below(rng, 6) == 0 {
