@@ -12,11 +12,11 @@ use denizen_model::validation::FieldErrors;
 use denizen_ops::{
     Cx, Error, RealmState,
     flows::sign_in::Flow,
-    sessions::{SignedIn, applications, find_by_cookie, sign_out},
+    sessions::{SignedIn, applications, sign_out},
 };
 use serde::Serialize;
 
-use super::{Card, cookie, error_page, fault_page, page, see_other, sign_in::identifier_page, with_cookie};
+use super::{Card, cookie, error_page, fault_page, page, see_other, sign_in::identifier_page, signed_in, with_cookie};
 use crate::{
     Web,
     cx::Anonymous,
@@ -60,13 +60,6 @@ async fn root(Path(slug): Path<String>) -> Redirect {
     Redirect::to(&format!("/realms/{}/account", crate::path_segment(&slug)))
 }
 
-async fn find(web: &Web, cx: &Cx, realm: &RealmState, headers: &HeaderMap) -> Result<Option<SignedIn>, Error> {
-    match cookie::read(web, headers) {
-        Some(cookie) => find_by_cookie(&web.app, realm, &cookie, cx.now).await,
-        None => Ok(None),
-    }
-}
-
 async fn overview(
     State(web): State<Web>,
     Anonymous(cx): Anonymous,
@@ -80,7 +73,7 @@ async fn overview(
     if !realm.realm.enabled {
         return fault_page(&web, StatusCode::FORBIDDEN, "realm_disabled", Some(&realm));
     }
-    let answer = match find(&web, &cx, &realm, &headers).await {
+    let answer = match signed_in(&web, &cx, &realm, &headers).await {
         Ok(Some(signed_in)) => show(&web, &cx, &realm, signed_in).await,
         Ok(None) => identifier_page(&web, &realm, &Flow::new(cx.now, None, None), &FieldErrors::new()).await,
         Err(error) => Err(error),
@@ -122,7 +115,7 @@ async fn leave(
         Ok(realm) => realm,
         Err(error) => return error_page(&web, &error, cx.request_id, None),
     };
-    let done = match find(&web, &cx, &realm, &headers).await {
+    let done = match signed_in(&web, &cx, &realm, &headers).await {
         Ok(Some(signed_in)) => sign_out(&web.app, &cx, &signed_in).await,
         Ok(None) => Ok(()),
         Err(error) => Err(error),

@@ -11,7 +11,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use denizen_model::{RequestId, validation::FieldErrors};
-use denizen_ops::{Error, ErrorKind, RealmState, crypto::Secret};
+use denizen_ops::{
+    Cx, Error, ErrorKind, RealmState,
+    crypto::Secret,
+    sessions::{SignedIn, find_by_cookie},
+};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
 
@@ -156,6 +160,19 @@ pub(crate) fn see_other(target: &str) -> Response {
             (StatusCode::SEE_OTHER, headers).into_response()
         }
         Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+/// Who is signed in to the realm in the browser that sent these headers.
+pub(crate) async fn signed_in(
+    web: &Web,
+    cx: &Cx,
+    realm: &RealmState,
+    headers: &HeaderMap,
+) -> Result<Option<SignedIn>, Error> {
+    match cookie::read(web, headers) {
+        Some(cookie) => find_by_cookie(&web.app, realm, &cookie, cx.now).await,
+        None => Ok(None),
     }
 }
 

@@ -11,11 +11,10 @@ use axum::{
 use denizen_ops::{
     Cx, Error, RealmState,
     oauth::end_session::{Outcome, Parameters, end_session},
-    sessions::find_by_cookie,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Card, cookie, error_page, fault_page, page, see_other, with_cookie};
+use super::{Card, cookie, error_page, fault_page, page, see_other, signed_in, with_cookie};
 use crate::{Web, cx::Anonymous};
 
 pub(crate) fn router() -> Router<Web> {
@@ -125,10 +124,7 @@ async fn answer(
     headers: &HeaderMap,
     parameters: Parameters,
 ) -> Result<Response, Error> {
-    let signed_in = match cookie::read(web, headers) {
-        Some(cookie) => find_by_cookie(&web.app, realm, &cookie, cx.now).await?,
-        None => None,
-    };
+    let signed_in = signed_in(web, cx, realm, headers).await?;
     let name = signed_in.as_ref().map(|signed_in| signed_in.user.display_name().to_owned()).unwrap_or_default();
     match end_session(&web.app, cx, realm, &parameters, signed_in).await? {
         Outcome::Page(fault) => Ok(fault_page(web, StatusCode::BAD_REQUEST, fault, Some(realm))),

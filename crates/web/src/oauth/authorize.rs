@@ -13,12 +13,11 @@ use denizen_model::validation::FieldErrors;
 use denizen_ops::{
     Cx, Error, RealmState,
     oauth::authorize::{Outcome, Parameters, authorize},
-    sessions::find_by_cookie,
 };
 
 use crate::{
     Web,
-    card::{cookie, error_page, fault_page, see_other, sign_in::identifier_page},
+    card::{error_page, fault_page, see_other, sign_in::identifier_page, signed_in},
     cx::Anonymous,
 };
 
@@ -63,10 +62,7 @@ async fn answer(
     headers: &HeaderMap,
     parameters: Parameters,
 ) -> Result<Response, Error> {
-    let signed_in = match cookie::read(web, headers) {
-        Some(cookie) => find_by_cookie(&web.app, realm, &cookie, cx.now).await?,
-        None => None,
-    };
+    let signed_in = signed_in(web, cx, realm, headers).await?;
     match authorize(&web.app, cx, realm, parameters, signed_in).await? {
         Outcome::Redirect(target) => Ok(see_other(&target)),
         Outcome::Page(fault) => Ok(fault_page(web, StatusCode::BAD_REQUEST, fault, Some(realm))),
