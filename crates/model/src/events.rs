@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::{EventId, RealmId, SessionId, Timestamp, UserId, pages::Cursor, users::text_enum};
+use crate::{EventId, RealmId, SessionId, Timestamp, pages::Cursor, users::text_enum};
 
 /// A realm's events stand in this many chains. An event belongs to the chain of its subject, so that what
 /// happened to one user is in one order, while unrelated changes need not wait for each other.
@@ -258,10 +258,6 @@ pub struct EventQuery {
     /// How many at the most.
     pub limit: u32,
 }
-
-/// Activity of one user: what was done to them, and what they did.
-#[derive(Debug, Clone, Copy)]
-pub struct ActivityOf(pub UserId);
 
 #[cfg(test)]
 mod tests {

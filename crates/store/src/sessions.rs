@@ -24,7 +24,6 @@ statements! {
     FIND = concat!("SELECT ", columns!(), " FROM sessions s WHERE s.id = ?1");
     FIND_BY_SECRET = concat!("SELECT ", columns!(), " FROM sessions s WHERE s.secret_hash = ?1 AND s.realm_id = ?2");
     LIST = concat!("SELECT ", columns!(), ", c.client_id FROM (SELECT * FROM sessions WHERE realm_id = ?1 AND user_id = ?2 ORDER BY id DESC LIMIT ?3) s LEFT JOIN session_clients c ON c.session_id = s.id ORDER BY s.id DESC, c.first_used_at");
-    COUNT_LIVE = "SELECT count(*) AS live FROM sessions WHERE user_id = ?1 AND revoked_at IS NULL AND idle_expires_at > ?2 AND expires_at > ?2";
     SEEN = "UPDATE sessions SET last_seen_at = ?2, idle_expires_at = ?3 WHERE id = ?1 AND revoked_at IS NULL";
     REAUTHENTICATED = "UPDATE sessions SET authenticated_at = ?2, last_seen_at = ?2, secret_hash = ?3, idle_expires_at = ?4 WHERE id = ?1 AND revoked_at IS NULL";
     REVOKE = "UPDATE sessions SET revoked_at = ?4, remove_at = ?5 WHERE realm_id = ?1 AND user_id = ?2 AND id = ?3 AND revoked_at IS NULL AND idle_expires_at > ?4 AND expires_at > ?4";
@@ -111,14 +110,6 @@ pub fn list(tx: &mut ReadTx<'_>, realm: RealmId, user: UserId, limit: u32) -> Re
         }
     }
     Ok(sessions)
-}
-
-/// How many sessions of a user can be used now.
-///
-/// # Errors
-/// When the database fails.
-pub fn count_live(tx: &mut ReadTx<'_>, user: UserId, now: Timestamp) -> Result<u64> {
-    Ok(tx.find(&COUNT_LIVE, params![user, now], |row| row.count("live"))?.unwrap_or(0))
 }
 
 /// Notes that a session was used.
