@@ -40,6 +40,26 @@ event_types! {
     UserReactivated = "user.reactivated", "Enabled the user";
     /// Realm roles of a user were assigned or removed.
     UserRoleChanged = "user.role.changed", "Changed the user's roles";
+    /// A user was added to a group or removed from one.
+    UserGroupChanged = "user.group.changed", "Changed the user's groups";
+    /// A user joined an organization or left one.
+    UserMembershipChanged = "user.membership.changed", "Changed the user's organizations";
+    /// Users were exported.
+    UserExported = "user.exported", "Exported users";
+    /// Somebody was invited.
+    UserInvited = "user.invited", "Invited somebody";
+    /// An invitation was sent again.
+    UserInvitationResent = "user.invitation.resent", "Sent the invitation again";
+    /// An invitation was withdrawn.
+    UserInvitationRevoked = "user.invitation.revoked", "Withdrew the invitation";
+    /// An invitation was accepted.
+    UserInvitationAccepted = "user.invitation.accepted", "Accepted the invitation";
+    /// A mail to verify an address was asked for.
+    UserEmailVerificationRequested = "user.email.verification-requested", "Asked for the email to be verified";
+    /// A message was sent.
+    NotificationSent = "notification.sent", "Sent a message";
+    /// A message could not be sent.
+    NotificationFailed = "notification.failed", "Failed to send a message";
     /// An email was verified.
     UserEmailVerified = "user.email.verified", "Verified the email";
     /// A phone number was verified.
@@ -74,6 +94,40 @@ event_types! {
     ApiKeyCreated = "user.api-key.created", "Created an API key";
     /// An API key was removed.
     ApiKeyDeleted = "user.api-key.deleted", "Deleted an API key";
+    /// An API key was shown again.
+    ApiKeyRevealed = "user.api-key.revealed", "Showed an API key";
+    /// An API key was replaced by a new one.
+    ApiKeyRegenerated = "user.api-key.regenerated", "Regenerated an API key";
+    /// A group was created.
+    GroupCreated = "group.created", "Created the group";
+    /// A group was changed.
+    GroupUpdated = "group.updated", "Changed the group";
+    /// A group was deleted.
+    GroupDeleted = "group.deleted", "Deleted the group";
+    /// An organization was created.
+    OrganizationCreated = "organization.created", "Created the organization";
+    /// An organization was changed.
+    OrganizationUpdated = "organization.updated", "Changed the organization";
+    /// An organization was deleted.
+    OrganizationDeleted = "organization.deleted", "Deleted the organization";
+    /// The definition of an attribute was created.
+    AttributeDefinitionCreated = "attribute-definition.created", "Defined an attribute";
+    /// The definition of an attribute was changed.
+    AttributeDefinitionUpdated = "attribute-definition.updated", "Changed the definition of an attribute";
+    /// The definition of an attribute was deleted.
+    AttributeDefinitionDeleted = "attribute-definition.deleted", "Deleted the definition of an attribute";
+    /// A job was started.
+    JobCreated = "job.created", "Started a job";
+    /// A job ended.
+    JobFinished = "job.finished", "Finished a job";
+    /// A job was cancelled.
+    JobCancelled = "job.cancelled", "Cancelled a job";
+    /// A view of the list of users was saved.
+    SavedViewCreated = "saved-view.created", "Saved a view";
+    /// A saved view was changed.
+    SavedViewUpdated = "saved-view.updated", "Changed a saved view";
+    /// A saved view was deleted.
+    SavedViewDeleted = "saved-view.deleted", "Deleted a saved view";
     /// A realm role was created.
     RoleCreated = "role.created", "Created the role";
     /// A realm role was changed.
@@ -139,6 +193,18 @@ text_enum! {
         Client = "client",
         /// A realm role.
         Role = "role",
+        /// A group.
+        Group = "group",
+        /// An organization.
+        Organization = "organization",
+        /// An invitation.
+        Invitation = "invitation",
+        /// The definition of an attribute.
+        AttributeDefinition = "attribute_definition",
+        /// A job.
+        Job = "job",
+        /// A saved view.
+        SavedView = "saved_view",
         /// The realm itself.
         Realm = "realm",
     }

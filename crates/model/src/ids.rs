@@ -89,6 +89,20 @@ ids! {
     EventId,
     /// What a user granted a client in one session: the family of refresh tokens.
     GrantId,
+    /// A group of users.
+    GroupId,
+    /// An organization.
+    OrganizationId,
+    /// A message to a user.
+    MessageId,
+    /// An invitation.
+    InvitationId,
+    /// The definition of a custom attribute.
+    AttributeDefinitionId,
+    /// A piece of long work.
+    JobId,
+    /// A saved view of the list of users.
+    SavedViewId,
     /// One request, for logs and error pages.
     RequestId,
 }

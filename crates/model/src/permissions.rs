@@ -65,6 +65,8 @@ permissions! {
     CredentialsReset = "credentials:reset", sensitive: false;
     /// Set, replace or clear a password; make API keys.
     CredentialsSet = "credentials:set", sensitive: true;
+    /// Show an API key that was made before, where the realm keeps keys so that they can be shown.
+    CredentialsReveal = "credentials:reveal", sensitive: true;
     /// End sessions.
     SessionsRevoke = "sessions:revoke", sensitive: false;
     /// See roles.
@@ -73,8 +75,12 @@ permissions! {
     RolesWrite = "roles:write", sensitive: false;
     /// Assign roles to users.
     RolesAssign = "roles:assign", sensitive: false;
+    /// See groups.
+    GroupsRead = "groups:read", sensitive: false;
     /// Create groups and change their members.
     GroupsWrite = "groups:write", sensitive: false;
+    /// See organizations.
+    OrganizationsRead = "organizations:read", sensitive: false;
     /// Create organizations and change their members.
     OrganizationsWrite = "organizations:write", sensitive: false;
     /// Read the audit log.
@@ -186,13 +192,22 @@ impl AdminRole {
     #[must_use]
     pub const fn permissions(self) -> PermissionSet {
         use Permission as P;
-        const READ: PermissionSet =
-            PermissionSet::of(&[P::UsersRead, P::RolesRead, P::AuditRead, P::SettingsRead, P::ClientsRead]);
+        const READ: PermissionSet = PermissionSet::of(&[
+            P::UsersRead,
+            P::RolesRead,
+            P::GroupsRead,
+            P::OrganizationsRead,
+            P::AuditRead,
+            P::SettingsRead,
+            P::ClientsRead,
+        ]);
         const SUPPORT: PermissionSet = PermissionSet::of(&[
             P::UsersWrite,
             P::CredentialsReset,
             P::SessionsRevoke,
             P::GroupsWrite,
+            P::GroupsRead,
+            P::OrganizationsRead,
             P::UsersRead,
             P::RolesRead,
             P::AuditRead,

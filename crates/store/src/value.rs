@@ -41,7 +41,24 @@ macro_rules! ids_into_value {
         })+
     };
 }
-ids_into_value!(RealmId, UserId, AuthenticatorId, ApiKeyId, SessionId, RoleId, ClientRowId, EventId, GrantId);
+ids_into_value!(
+    RealmId,
+    UserId,
+    AuthenticatorId,
+    ApiKeyId,
+    SessionId,
+    RoleId,
+    ClientRowId,
+    EventId,
+    GrantId,
+    GroupId,
+    OrganizationId,
+    MessageId,
+    InvitationId,
+    AttributeDefinitionId,
+    JobId,
+    SavedViewId
+);
 
 impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     fn from(value: Option<T>) -> Self {

@@ -142,7 +142,12 @@ fn subject_href(page: &ConsoleCx, event: &Event) -> Option<String> {
         SubjectKind::User => "users",
         SubjectKind::Client => "clients",
         SubjectKind::Role => "roles",
-        SubjectKind::Realm => return None,
+        SubjectKind::Group => "groups",
+        SubjectKind::Organization => "organizations",
+        SubjectKind::Invitation => return Some(page.href("invitations")),
+        SubjectKind::AttributeDefinition => return Some(page.href("attributes")),
+        SubjectKind::Job => "jobs",
+        SubjectKind::Realm | SubjectKind::SavedView => return None,
     };
     (event.kind != EventType::UserDeleted).then(|| page.href(&format!("{folder}/{}", event.subject.id)))
 }

@@ -1,0 +1,1 @@
+//! Messages to users (PRODUCT §12).

@@ -1,0 +1,1 @@
+//! Single-use secrets in links that were mailed.

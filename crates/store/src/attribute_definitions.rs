@@ -1,0 +1,1 @@
+//! Attribute definitions: what custom attributes a realm knows (PRODUCT §3).

@@ -1,0 +1,1 @@
+//! Invitations (PRODUCT §5).

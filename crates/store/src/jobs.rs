@@ -1,0 +1,1 @@
+//! Jobs: long work that goes on over restarts.
