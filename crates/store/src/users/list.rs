@@ -100,7 +100,8 @@ fn list_within(tx: &mut ReadTx<'_>, realm: RealmId, query: &UserQuery, limits: L
     let place = |row: &Row| Cursor { key: row.key.clone(), id: row.num.to_string() };
     let (first, last) = (rows.first().map(place), rows.last().map(place));
     // Whoever comes back from a place knows that there is something after it.
-    let (before, after) = if query.backward { (more, true) } else { (query.after.is_some(), more) };
+    let placed = query.after.is_some();
+    let (before, after) = if query.backward { (more, placed) } else { (placed, more) };
     Ok(UserPage {
         page: Page { items: read_users(tx, &rows)?, next: last.filter(|_| after), total: found.total },
         previous: first.filter(|_| before && query.sort != UserSort::BestMatch),
