@@ -34,11 +34,12 @@ fn person(realm: RealmId, n: usize) -> User {
         user(realm, &format!("{}{n}@example.com", fold(given).replace(' ', "")), &format!("{given} {family}"));
     user.id = UserId::new(NOW, bytes());
     user.created_at = Timestamp::from_micros(NOW.as_micros() + i64::try_from(n % 50).unwrap());
-    user.last_sign_in_at = (n % 3 != 0).then(|| Timestamp::from_micros(1 + i64::try_from(n * 31 % 17).unwrap()));
-    user.enabled = n % 9 != 0;
-    user.reference = (n % 4 == 0).then(|| format!("R-{}", n / 8));
-    user.phone = (n % 5 == 0).then(|| format!("+4930{:06}", n / 2));
-    if n % 11 == 0 {
+    user.last_sign_in_at =
+        (!n.is_multiple_of(3)).then(|| Timestamp::from_micros(1 + i64::try_from(n * 31 % 17).unwrap()));
+    user.enabled = !n.is_multiple_of(9);
+    user.reference = n.is_multiple_of(4).then(|| format!("R-{}", n / 8));
+    user.phone = n.is_multiple_of(5).then(|| format!("+4930{:06}", n / 2));
+    if n.is_multiple_of(11) {
         (user.kind, user.email) = (UserKind::Machine, None);
     }
     user
