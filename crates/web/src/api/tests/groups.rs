@@ -170,7 +170,7 @@ async fn members_are_added_once_listed_and_removed_with_their_events() {
         let type_name = if kind == "groups" { "user.group.changed" } else { "user.membership.changed" };
         let (came, went) = (format!("{type_name} added Beta"), format!("{type_name} removed Beta"));
         assert_eq!(history(&fixture, &key, &users[4]).await, [came.clone(), went.clone()]);
-        assert_eq!(history(&fixture, &key, &users[2]).await, [came.clone()]);
+        assert_eq!(history(&fixture, &key, &users[2]).await, std::slice::from_ref(&came));
 
         // Whoever is in it loses it with its deletion, and their history says so.
         assert_eq!(fixture.call(&key, "DELETE", &place, &[], None).await.status, 204);
