@@ -12,12 +12,11 @@ use denizen_model::{
     users::{User, UserKind, VerificationState},
 };
 
-pub use index::reindex;
+pub use index::{IndexContext, reindex, reindex_in};
 pub use list::{UserPage, list, list_both_ways};
 #[cfg(test)]
 pub(crate) use list::{all_texts, statements as list_statements};
 
-use self::index::IndexContext;
 use crate::{
     error::Result,
     sql::statements,
@@ -245,6 +244,7 @@ pub fn find_by_identifier(tx: &mut ReadTx<'_>, realm: RealmId, typed: &str) -> R
 /// # Errors
 /// When the database fails.
 pub fn delete(tx: &mut WriteTx<'_>, user: &User) -> Result<bool> {
+    crate::members::leave_everything(tx, user.id)?;
     let deleted = tx.execute(&DELETE, params![user.realm_id, user.id])? == 1;
     if deleted {
         index::remove_words(tx, user)?;
