@@ -26,7 +26,7 @@ use denizen_model::{
 
 use self::sql::{Bounds, Order, Row, Test};
 use super::{count_all, index, read_user};
-use crate::{error::Result, sql::statements, tx::ReadTx, value::params};
+use crate::{conn::Engine, error::Result, sql::statements, tx::ReadTx, value::params};
 
 statements! {
     BY_NUMBERS = concat!("SELECT num, ", super::columns!(), " FROM users WHERE num IN (SELECT value FROM json_each(?1))"),
@@ -141,11 +141,11 @@ fn find_rows(tx: &mut ReadTx<'_>, realm: RealmId, query: &UserQuery, limits: Lim
         _ => (order, Bounds::after(query)),
     };
     let sample = Sample::take(tx, realm_num, &order, &bounds, &tests, population, limits.small)?;
-    let mut search = Search { realm_num, order, tests, sample, wanted, limits };
+    let search = Search { realm_num, order, tests, sample, wanted, limits };
     let mut found = if query.sort == UserSort::BestMatch {
-        best::find(tx, &mut search, query, &terms)?
+        best::find(tx, search, query, &terms)?
     } else {
-        search.find(tx, query, &terms)?
+        search.find(tx, &bounds, &terms)?
     };
     if let Some(counted) = counted(tx, realm, query, &terms)? {
         found.total = counted;
@@ -223,7 +223,13 @@ impl Sample {
             return Ok(sample);
         }
         sample.size = rows.len();
-        sample.matches = (share(&rows, |passed| passed.iter().all(|passed| *passed)) * population as f64) as u64;
+        let mut all = share(&rows, |passed| passed.iter().all(|passed| *passed));
+        if all * (rows.len() as f64) < 3.0 {
+            // Too few to tell; then the tests are taken for independent.
+            let each = |at: usize| share(&rows, |passed| passed.get(at) == Some(&true));
+            all = (0..tests.len()).map(each).product::<f64>().max(all);
+        }
+        sample.matches = (all * population as f64) as u64;
         rows.retain(|(row, _)| bounds.place.as_ref().is_none_or(|place| order.is_beyond(row, place)));
         rows.sort_unstable_by(|(a, _), (b, _)| order.compare(a, b));
         sample.rows = rows;
@@ -264,12 +270,25 @@ struct Search {
 
 impl Search {
     /// Which tests the index is asked; the others are made on the rows it finds. At least the rarest is asked.
-    fn asked(&self) -> Vec<bool> {
+    fn asked(&self, engine: Engine) -> Vec<bool> {
         let shares: Vec<f64> = (0..self.tests.len()).map(|at| self.sample.share_of(at)).collect();
         let indexed = self.tests.iter().zip(&shares).filter(|(test, _)| test.is_indexed());
         let rarest = indexed.map(|(_, share)| *share).fold(f64::INFINITY, f64::min);
         let tests = self.tests.iter().zip(&shares);
-        tests.map(|(test, share)| test.is_indexed() && (*share <= COMMON || *share <= rarest)).collect()
+        let mut asked: Vec<bool> =
+            tests.map(|(test, share)| test.is_indexed() && (*share <= COMMON || *share <= rarest)).collect();
+        // SQLite has an index of texts and indexes of keys; asking both is worth it when the latter has few rows.
+        if engine == Engine::Sqlite {
+            let by_text = |at: usize| asked.get(at) == Some(&true) && self.tests.get(at).is_some_and(Test::is_text);
+            if (0..self.tests.len()).any(by_text) {
+                let found = self.sample.share_of_all(by_text);
+                let keys: Vec<bool> = (self.tests.iter().zip(&shares))
+                    .map(|(test, share)| test.is_text() || *share < 2.5 * found)
+                    .collect();
+                asked.iter_mut().zip(keys).for_each(|(asked, worth)| *asked &= worth);
+            }
+        }
+        asked
     }
 
     fn is_indexed(&self) -> bool {
@@ -296,10 +315,14 @@ impl Search {
             .collect();
         let matching = |passed: &&Vec<bool>| passed.iter().all(|passed| *passed);
         let matches = within.iter().filter(|passed| matching(passed)).count();
+        let mut share = matches as f64 / within.len() as f64;
         if matches < 3 {
-            return None;
+            // Where the order is bounded, the sample has few rows within; then the tests are taken for independent.
+            if within.len() == self.sample.rows.len() {
+                return None;
+            }
+            share = (0..self.tests.len()).filter(|at| !is_bound(*at)).map(|at| self.sample.share_of(at)).product();
         }
-        let share = matches as f64 / within.len() as f64;
         // Were they spread evenly, so many others before the first would be a strange chance.
         let before = within.iter().take_while(|passed| !matching(passed)).count();
         if (1.0 - share).powf(before as f64) < 0.001 {
@@ -320,47 +343,87 @@ impl Search {
         matching.nth(2).map(|(row, _)| row.key.clone())
     }
 
-    fn find(&mut self, tx: &mut ReadTx<'_>, query: &UserQuery, terms: &[String]) -> Result<Found> {
-        let (bounds, limits) = (Bounds::after(query), self.limits);
-        let (asked, at_most) = (self.asked(), limits.few_at_most);
-        let (stretch, rows_of_index) = (self.stretch(), self.rows_of_index(&asked));
-        let walks = stretch.is_some_and(|stretch| stretch.unsigned_abs() < rows_of_index);
-        if self.is_indexed() && self.sample.matches <= limits.few && (rows_of_index <= limits.few || !walks) {
-            let mut rows = sql::found(tx, self.realm_num, &self.order, &self.tests, &asked, at_most + 1)?;
-            if i64::try_from(rows.len()).unwrap_or(i64::MAX) <= at_most {
-                if best::is_scarce(rows.len()) {
-                    rows.extend(best::near(tx, self, terms, &rows)?);
-                }
+    /// A page in the order asked for. Where matches are scarce, what is near is found in their place.
+    fn find(mut self, tx: &mut ReadTx<'_>, bounds: &Bounds, terms: &[String]) -> Result<Found> {
+        let mut near = None;
+        if let Some(rows) = self.few(tx)? {
+            if !best::is_scarce(rows.len()) || terms.is_empty() {
                 let total = Total::exact(rows.len() as u64);
-                return Ok(Found { rows: self.order.page(rows, &bounds, self.wanted), total });
+                return Ok(Found { rows: self.order.page(rows, bounds, self.wanted), total });
             }
-            self.sample.matches = self.sample.matches.max(at_most.unsigned_abs());
+            near = Some(self.near(tx, bounds, terms, rows.is_empty())?);
         }
+        let mut search = near.unwrap_or(self);
+        if let Some(rows) = search.few(tx)? {
+            let total = Total::exact(rows.len() as u64);
+            return Ok(Found { rows: search.order.page(rows, bounds, search.wanted), total });
+        }
+        search.many(tx, bounds)
+    }
+
+    /// All matches, in no order, where they are few and quickly found.
+    fn few(&mut self, tx: &mut ReadTx<'_>) -> Result<Option<Vec<Row>>> {
+        let (asked, limits) = (self.asked(tx.engine()), self.limits);
+        if !self.is_worth_asking(&asked, limits.few) {
+            return Ok(None);
+        }
+        let most = limits.few_at_most;
+        let rows = sql::found(tx, self.realm_num, &self.order, &self.tests, &asked, most + 1)?;
+        Ok(self.if_few(rows))
+    }
+
+    /// Whether the index is asked for all matches: it has few, and a walk would not be shorter.
+    fn is_worth_asking(&self, asked: &[bool], few: u64) -> bool {
+        let rows = self.rows_of_index(asked);
+        let walks = self.stretch().is_some_and(|stretch| stretch.unsigned_abs() < rows);
+        self.is_indexed() && self.sample.matches <= few && (rows <= self.limits.few || !walks)
+    }
+
+    /// The rows, unless they are more than few after all.
+    fn if_few<T>(&mut self, rows: Vec<T>) -> Option<Vec<T>> {
+        let most = self.limits.few_at_most;
+        if i64::try_from(rows.len()).unwrap_or(i64::MAX) <= most {
+            return Some(rows);
+        }
+        self.sample.matches = self.sample.matches.max(most.unsigned_abs());
+        None
+    }
+
+    /// The search for what is near to the words, and what has them, under the same filters.
+    fn near(&self, tx: &mut ReadTx<'_>, bounds: &Bounds, terms: &[String], nobody: bool) -> Result<Self> {
+        // Of one word that nobody has, what is near is looked for alone.
+        let alone = nobody && terms.len() == 1 && self.tests.len() == 1;
+        let mut tests = best::near_tests(tx, terms, alone)?;
+        tests.extend(self.tests.iter().skip(terms.len()).cloned());
+        let (order, limits) = (self.order, self.limits);
+        let sample = Sample::take(tx, self.realm_num, &order, bounds, &tests, self.sample.population, limits.small)?;
+        Ok(Self { realm_num: self.realm_num, order, tests, sample, wanted: self.wanted, limits })
+    }
+
+    /// A page of many matches.
+    fn many(&self, tx: &mut ReadTx<'_>, bounds: &Bounds) -> Result<Found> {
         let total = self.total(tx)?;
-        if !self.is_indexed() {
-            let rows = sql::walk(tx, self.realm_num, &self.order, &bounds, i64::MAX, &self.tests, self.wanted)?;
-            return Ok(Found { rows, total });
-        }
-        let mut stretches: Vec<i64> = stretch.into_iter().collect();
-        if self.sample.matches > limits.sorted_at_most {
-            stretches.push(limits.walked_at_most);
+        let mut stretches: Vec<i64> = self.stretch().into_iter().collect();
+        if self.sample.matches > self.limits.sorted_at_most {
+            stretches.push(self.limits.walked_at_most);
         }
         // What bounds the order leaves nothing to be looked for.
-        if self.tests.iter().all(|test| self.order.is_bound(test)) {
+        if !self.is_indexed() || self.tests.iter().all(|test| self.order.is_bound(test)) {
             stretches = vec![i64::MAX];
         }
         for stretch in stretches {
-            let rows = sql::walk(tx, self.realm_num, &self.order, &bounds, stretch, &self.tests, self.wanted)?;
+            let rows = sql::walk(tx, self.realm_num, &self.order, bounds, stretch, &self.tests, self.wanted)?;
             if self.is_enough(&rows) || stretch == i64::MAX {
                 return Ok(Found { rows, total });
             }
         }
+        let asked = self.asked(tx.engine());
         let cut = Bounds { cut: self.cut(), ..bounds.clone() };
         let rows = sql::sorted(tx, self.realm_num, &self.order, &cut, &self.tests, &asked, self.wanted)?;
         if self.is_enough(&rows) || cut.cut.is_none() {
             return Ok(Found { rows, total });
         }
-        let rows = sql::sorted(tx, self.realm_num, &self.order, &bounds, &self.tests, &asked, self.wanted)?;
+        let rows = sql::sorted(tx, self.realm_num, &self.order, bounds, &self.tests, &asked, self.wanted)?;
         Ok(Found { rows, total })
     }
 

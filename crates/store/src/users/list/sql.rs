@@ -144,6 +144,11 @@ impl Test {
         }
     }
 
+    /// Whether it is about what is near and not about the word itself.
+    pub(super) fn is_near_alone(&self) -> bool {
+        matches!(self, Self::Near { text: None, .. })
+    }
+
     /// Whether SQLite's full text finds those that pass.
     pub(super) fn is_text(&self) -> bool {
         matches!(self, Self::Contains(_) | Self::Near { .. } | Self::Facet { present: true, .. })
@@ -281,9 +286,16 @@ impl<'q> Statement<'q> {
         self.push(&format!("i.realm_num = {realm}"));
         for test in conditions {
             let at = tests.iter().position(|other| std::ptr::eq(other, test)).unwrap_or(0);
-            let condition = match is_asked(at) && !by_text {
-                true => self.index_test(test),
-                false => self.row_test("i", test),
+            let condition = match (is_asked(at), by_text, test) {
+                (true, true, Test::Within { column, from, until }) => {
+                    let (from, until) = (self.value(*from), self.value(*until));
+                    format!(
+                        "(user_search.rowid + 0) IN (SELECT r.num FROM user_index r WHERE r.realm_num = {realm} \
+                         AND r.{column} >= {from} AND r.{column} < {until})"
+                    )
+                }
+                (true, false, test) => self.index_test(test),
+                (_, _, test) => self.row_test("i", test),
             };
             self.push(&format!(" AND {condition}"));
         }
