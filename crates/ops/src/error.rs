@@ -138,6 +138,7 @@ impl From<store::Error> for Error {
         match &error {
             store::Error::Constraint(name) => match name.as_str() {
                 "users_username_key" => taken("username", "This username"),
+                "attribute_definitions_attribute_key" => taken("key", "This key"),
                 "roles_name_key" => taken("name", "This name"),
                 "clients_client_id" => taken("client_id", "This client id"),
                 "realms_slug" => taken("slug", "This name"),

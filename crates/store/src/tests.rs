@@ -146,6 +146,7 @@ fn statements() -> Vec<(&'static str, Sql)> {
     [
         admins::STATEMENTS,
         api_keys::STATEMENTS,
+        attribute_definitions::STATEMENTS,
         authenticators::STATEMENTS,
         clients::STATEMENTS,
         console_sessions::STATEMENTS,

@@ -92,53 +92,54 @@ fn definitions_that_hold_together_pass_and_others_name_the_field() {
 fn each_type_takes_its_own_values_and_no_others() {
     let choice = json!({"type": "choice", "validation": {"choices": [{"value": "red"}, {"value": "blue"}]}});
     let cases = [
-        (json!({"type": "string"}), vec![json!("abc"), json!(""), json!("1"), json!("a\nb")], vec![
-            json!(1),
-            json!(true),
-            json!(["a"]),
-            json!(null),
-            json!("a\u{202e}b"),
-        ]),
+        (
+            json!({"type": "string"}),
+            vec![json!("abc"), json!(""), json!("1"), json!("a\nb")],
+            vec![json!(1), json!(true), json!(["a"]), json!(null), json!("a\u{202e}b")],
+        ),
         (
             json!({"type": "string", "required": true, "validation": {"min_length": 2, "max_length": 3}}),
             vec![json!("ab"), json!("äöü")],
             vec![json!("a"), json!("abcd"), json!(""), json!("   ")],
         ),
-        (json!({"type": "string", "validation": {"pattern": "a|ab"}}), vec![json!("a"), json!("ab")], vec![
-            json!("abc"),
-            json!("xa"),
-            json!("a\n"),
-        ]),
-        (json!({"type": "integer"}), vec![json!(1), json!(-7), json!(u64::MAX)], vec![
-            json!("abc"),
-            json!("1"),
-            json!(1.5),
-            json!(true),
-        ]),
-        (json!({"type": "integer", "validation": {"minimum": 1, "maximum": 3}}), vec![json!(1), json!(3)], vec![
-            json!(0),
-            json!(4),
-            json!(u64::MAX),
-        ]),
+        (
+            json!({"type": "string", "validation": {"pattern": "a|ab"}}),
+            vec![json!("a"), json!("ab")],
+            vec![json!("abc"), json!("xa"), json!("a\n")],
+        ),
+        (
+            json!({"type": "integer"}),
+            vec![json!(1), json!(-7), json!(u64::MAX)],
+            vec![json!("abc"), json!("1"), json!(1.5), json!(true)],
+        ),
+        (
+            json!({"type": "integer", "validation": {"minimum": 1, "maximum": 3}}),
+            vec![json!(1), json!(3)],
+            vec![json!(0), json!(4), json!(u64::MAX)],
+        ),
         (
             json!({"type": "integer", "validation": {"maximum": 9_007_199_254_740_993_i64}}),
             vec![json!(9_007_199_254_740_993_i64)],
             vec![json!(9_007_199_254_740_994_i64)],
         ),
-        (json!({"type": "number", "validation": {"minimum": 0.5}}), vec![json!(0.5), json!(1)], vec![
-            json!(0.4),
-            json!(0),
-            json!("1"),
-        ]),
+        (
+            json!({"type": "number", "validation": {"minimum": 0.5}}),
+            vec![json!(0.5), json!(1)],
+            vec![json!(0.4), json!(0), json!("1")],
+        ),
         (json!({"type": "boolean"}), vec![json!(true), json!(false)], vec![json!("true"), json!(0)]),
-        (json!({"type": "date"}), vec![json!("2027-01-31"), json!("2024-02-29")], vec![
-            json!("2027-02-29"),
-            json!("20270131"),
-            json!("2027-1-31"),
-            json!("2027-01-31T00:00:00"),
-            json!("today"),
-            json!(20_270_131),
-        ]),
+        (
+            json!({"type": "date"}),
+            vec![json!("2027-01-31"), json!("2024-02-29")],
+            vec![
+                json!("2027-02-29"),
+                json!("20270131"),
+                json!("2027-1-31"),
+                json!("2027-01-31T00:00:00"),
+                json!("today"),
+                json!(20_270_131),
+            ],
+        ),
         (choice, vec![json!("red"), json!("blue")], vec![json!("green"), json!("Red"), json!(1), json!(["red"])]),
         (json!({"type": "integer", "list": true}), vec![json!([]), json!([1, 2])], vec![json!(1), json!([1, "a"])]),
         (json!({"type": "integer", "list": true, "required": true}), vec![json!([1])], vec![json!([])]),
@@ -162,17 +163,25 @@ fn an_entry_of_a_list_is_named_by_its_place() {
 
 fn realm() -> AttributeDefinitions {
     AttributeDefinitions::new(vec![
-        definition("plan", 1, AttributeSpec {
-            required: true,
-            default: Some(json!("free")),
-            claim: Some("plan".to_owned()),
-            ..AttributeSpec::new("Plan", AttributeType::String)
-        }),
-        definition("seats", 0, AttributeSpec {
-            required: true,
-            claim: Some("seats".to_owned()),
-            ..AttributeSpec::new("Seats", AttributeType::Integer)
-        }),
+        definition(
+            "plan",
+            1,
+            AttributeSpec {
+                required: true,
+                default: Some(json!("free")),
+                claim: Some("plan".to_owned()),
+                ..AttributeSpec::new("Plan", AttributeType::String)
+            },
+        ),
+        definition(
+            "seats",
+            0,
+            AttributeSpec {
+                required: true,
+                claim: Some("seats".to_owned()),
+                ..AttributeSpec::new("Seats", AttributeType::Integer)
+            },
+        ),
     ])
 }
 
@@ -192,10 +201,10 @@ fn records_are_held_against_all_definitions() {
     // Older ones keep what they have until it is changed.
     let old = json!({"seats": "many", "more": "y"});
     assert!(checked(false, Some(old.clone()), old.clone()).is_empty());
-    assert_eq!(checked(false, Some(old.clone()), json!({"seats": "few", "more": "z"})), [
-        "attributes.more",
-        "attributes.seats"
-    ]);
+    assert_eq!(
+        checked(false, Some(old.clone()), json!({"seats": "few", "more": "z"})),
+        ["attributes.more", "attributes.seats"]
+    );
     assert_eq!(checked(false, Some(old.clone()), json!({"more": "y"})), ["attributes.seats"], "required: not removed");
     assert!(checked(false, Some(old), json!({"seats": "many"})).is_empty(), "what is not declared can go");
 }
@@ -210,10 +219,11 @@ fn defaults_fill_what_was_not_given() {
 fn claims_carry_the_values_of_those_that_have_one() {
     let user = map(json!({"plan": "pro", "more": "y"}));
     assert_eq!(Value::Object(realm().claims(&user)), json!({"plan": "pro"}));
-    let stolen = definition("x", 0, AttributeSpec {
-        claim: Some("sub".to_owned()),
-        ..AttributeSpec::new("X", AttributeType::String)
-    });
+    let stolen = definition(
+        "x",
+        0,
+        AttributeSpec { claim: Some("sub".to_owned()), ..AttributeSpec::new("X", AttributeType::String) },
+    );
     assert!(AttributeDefinitions::new(vec![stolen]).claims(&map(json!({"x": "root"}))).is_empty());
 }
 

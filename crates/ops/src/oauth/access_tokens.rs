@@ -8,7 +8,7 @@ use std::{
 use denizen_model::{SessionId, Timestamp, UserId, clients::Client, sessions::Session, users::User};
 use denizen_store as store;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::OAuthError;
 use crate::{
@@ -50,6 +50,9 @@ pub struct Claims {
     /// The user's realm roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<String>>,
+    /// The attributes that become claims; never one of the above.
+    #[serde(flatten)]
+    pub attributes: Map<String, Value>,
 }
 
 fn jti(app: &App) -> String {
@@ -67,15 +70,16 @@ pub(crate) fn mint_for_user(
     realm: &RealmState,
     now: Timestamp,
     client: &Client,
-    session: &Session,
-    roles: Vec<String>,
+    live: &Live,
     scope: &str,
 ) -> Result<(String, u64)> {
+    let session = &live.session;
     let claims = Claims {
         sub: session.user_id.to_string(),
         sid: Some(session.id),
         auth_time: Some(session.authenticated_at.as_secs()),
-        roles: Some(roles),
+        roles: Some(live.roles.clone()),
+        attributes: realm.attributes.claims(&live.user.attributes),
         ..for_client(app, realm, now, client, scope)
     };
     Ok((sign(realm, now, typ::ACCESS_TOKEN, &claims)?, realm.realm.settings.access_token_seconds))
@@ -95,6 +99,7 @@ fn for_client(app: &App, realm: &RealmState, now: Timestamp, client: &Client, sc
         sid: None,
         auth_time: None,
         roles: None,
+        attributes: Map::new(),
     }
 }
 
@@ -123,6 +128,8 @@ pub(crate) struct IdClaims {
     pub(crate) sid: SessionId,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     amr: Vec<String>,
+    #[serde(flatten)]
+    attributes: Map<String, Value>,
 }
 
 /// An id token (OpenID Connect Core, section 2).
@@ -130,9 +137,10 @@ pub(crate) fn mint_id_token(
     realm: &RealmState,
     now: Timestamp,
     client: &Client,
-    session: &Session,
+    live: &Live,
     nonce: Option<String>,
 ) -> Result<String> {
+    let session = &live.session;
     let lifetime = i64::try_from(realm.realm.settings.access_token_seconds).unwrap_or(300);
     let claims = IdClaims {
         iss: realm.issuer.clone(),
@@ -144,6 +152,7 @@ pub(crate) fn mint_id_token(
         nonce,
         sid: session.id,
         amr: session.amr.split(' ').filter(|method| !method.is_empty()).map(str::to_owned).collect(),
+        attributes: realm.attributes.claims(&live.user.attributes),
     };
     sign(realm, now, typ::JWT, &claims)
 }
