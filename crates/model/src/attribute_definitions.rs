@@ -11,7 +11,7 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 pub use claims::{RESERVED_CLAIMS, is_reserved_claim};
-pub use spec::{AttributeAccess, AttributeSpec, AttributeType, Choice, Validation};
+pub use spec::{AttributeAccess, AttributeSpec, AttributeType, Choice, Validation, is_day};
 
 use crate::{AttributeDefinitionId, RealmId, Timestamp, validation::FieldErrors};
 

@@ -214,6 +214,8 @@ async fn every_page_opens_without_a_complaint() {
         ("audit".to_owned(), "audit"),
         (format!("audit/{event}"), "audit-entry"),
         ("settings".to_owned(), "settings"),
+        ("attributes".to_owned(), "attributes"),
+        ("attributes/new".to_owned(), "attributes-new"),
         ("realms".to_owned(), "realms"),
         ("realms/new".to_owned(), "realms-new"),
     ] {

@@ -286,9 +286,9 @@ impl AttributeSpec {
                 Value::Bool(_) => Ok(()),
                 _ => said("Must be true or false."),
             },
-            AttributeType::Date => match value.as_str().and_then(date) {
-                Some(_) => Ok(()),
-                None => said("Must be a day, such as 2027-01-31."),
+            AttributeType::Date => match value.as_str() {
+                Some(text) if is_day(text) => Ok(()),
+                _ => said("Must be a day, such as 2027-01-31."),
             },
             AttributeType::Choice => {
                 let choices = &self.validation.choices;
@@ -373,10 +373,10 @@ impl AttributeSpec {
     }
 }
 
-/// A day in the one form that sorts as it reads.
-fn date(text: &str) -> Option<jiff::civil::Date> {
-    let day: jiff::civil::Date = text.parse().ok()?;
-    (day.to_string() == text).then_some(day)
+/// Whether a text is a day in the one form that sorts as it reads, such as 2027-01-31.
+#[must_use]
+pub fn is_day(text: &str) -> bool {
+    text.parse::<jiff::civil::Date>().is_ok_and(|day| day.to_string() == text)
 }
 
 /// Compares numbers without loss where both are whole.
