@@ -19,7 +19,7 @@ use super::{
     Answer, PageError,
     forms::{Errors, Fields, Posted, mendable},
     frame::{At, ConsoleCx, Section},
-    users::{Confirm, declared::write, path_id},
+    users::{Confirm, Pager, declared::write, path_id},
     words::{Label, count},
 };
 use crate::Web;
@@ -40,7 +40,7 @@ const SHOWN: [&str; 10] =
 #[derive(Serialize)]
 struct ListPage {
     definitions: Vec<Row>,
-    summary: String,
+    page: Pager,
 }
 
 #[derive(Serialize)]
@@ -309,7 +309,7 @@ async fn list(page: ConsoleCx) -> Answer {
     let total = u64::try_from(all.len()).unwrap_or(u64::MAX);
     let content = ListPage {
         definitions: all.iter().enumerate().map(row).collect(),
-        summary: count(total, "attribute", "attributes"),
+        page: Pager { summary: count(total, "attribute", "attributes"), prev_href: None, next_href: None },
     };
     let at = At::under(Section::Settings, &[("Settings", page.href("settings"))], "Attributes");
     page.page("console/attributes/list.html", at, &content)
