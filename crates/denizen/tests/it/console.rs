@@ -196,7 +196,6 @@ async fn every_page_opens_without_a_complaint() {
         ("users/new".to_owned(), "users-new"),
         ("users/new-machine".to_owned(), "users-new-machine"),
         (format!("users/{user}"), "user-details"),
-        (format!("users/{user}#attributes.colour"), "user-attributes"),
         (format!("users/{user}/authenticators"), "user-authenticators"),
         (format!("users/{user}/roles"), "user-roles"),
         (format!("users/{user}/sessions"), "user-sessions"),
