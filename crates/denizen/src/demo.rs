@@ -4,6 +4,7 @@
 //! Everything is made by the same operations that serve administrators and users, at times spread over the past
 //! weeks; nothing is written behind their backs.
 
+mod attributes;
 mod people;
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -143,6 +144,7 @@ async fn populate(app: &App, count: u32) -> Made<()> {
         None,
     )
     .await?;
+    attributes::make(app, &owner_cx, main).await?;
     let realm = app.main_realm().await?;
     let clients = make_clients(app, &owner_cx, &realm).await?;
     let roles = make_roles(app, &owner_cx, &realm).await?;

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use denizen_model::{Timestamp, realms::MAIN_REALM};
+use denizen_model::{RealmId, Timestamp, realms::MAIN_REALM};
 use denizen_store::{self as store, Db, Location};
 use tokio::sync::RwLock;
 
@@ -45,8 +45,15 @@ struct Inner {
     sealer: Sealer,
     hasher: Hasher,
     refresh_key: MacKey,
-    realms: RwLock<HashMap<String, Arc<RealmState>>>,
+    realms: RwLock<Realms>,
     verified: VerifiedTokens,
+}
+
+/// The realms that were read, by both names they go by.
+#[derive(Default)]
+struct Realms {
+    by_slug: HashMap<String, Arc<RealmState>>,
+    by_id: HashMap<RealmId, Arc<RealmState>>,
 }
 
 impl App {
@@ -151,16 +158,34 @@ impl App {
     pub async fn realm(&self, slug: &str) -> Result<Arc<RealmState>> {
         let epoch = self.inner.db.config_epoch();
         if epoch.is_some()
-            && let Some(state) = self.inner.realms.read().await.get(slug)
+            && let Some(state) = self.inner.realms.read().await.by_slug.get(slug)
             && state.epoch == epoch
         {
             return Ok(state.clone());
         }
         let state = Arc::new(RealmState::load(self, slug, epoch).await?);
         if epoch.is_some() {
-            self.inner.realms.write().await.insert(slug.to_owned(), state.clone());
+            let mut realms = self.inner.realms.write().await;
+            realms.by_slug.insert(slug.to_owned(), state.clone());
+            realms.by_id.insert(state.realm.id, state.clone());
         }
         Ok(state)
+    }
+
+    /// The realm of a proof, with its settings and attribute definitions: as [`realm`](Self::realm).
+    ///
+    /// # Errors
+    /// When it was deleted.
+    pub(crate) async fn realm_of(&self, id: RealmId) -> Result<Arc<RealmState>> {
+        let epoch = self.inner.db.config_epoch();
+        if epoch.is_some()
+            && let Some(state) = self.inner.realms.read().await.by_id.get(&id)
+            && state.epoch == epoch
+        {
+            return Ok(state.clone());
+        }
+        let slug = crate::realms::get_in_scope(self, id).await?.slug;
+        self.realm(&slug).await
     }
 
     /// The main realm.

@@ -14,7 +14,7 @@ use denizen_model::{
 use denizen_store::{self as store, Events, ReadTx};
 
 pub use create::{Created, create_human, create_machine};
-pub(crate) use create::{human, prepare_password};
+pub(crate) use create::{create_bare_machine, human, prepare_password};
 pub use denizen_store::users::UserPage;
 pub use query::{Applied, Asked, Listed, Understood, complete, list, parse_sort, understand};
 pub use update::{disable, enable, update, verify_email};
@@ -53,8 +53,9 @@ pub async fn get(app: &App, _cx: &Cx, may: May<UsersRead>, id: UserId) -> Result
 /// Deletes a user for good, with all that hangs on them. Events stay.
 ///
 /// # Errors
-/// When there is none of this id, when they are the last owner, or somebody the actor has no power over.
-pub async fn delete(app: &App, cx: &Cx, may: May<UsersDelete>, id: UserId) -> Result<()> {
+/// When there is none of this id, when they are the last owner, somebody the actor has no power over, or not in the
+/// version that was asked for.
+pub async fn delete(app: &App, cx: &Cx, may: May<UsersDelete>, id: UserId, if_version: Option<i64>) -> Result<()> {
     let realm = may.realm();
     let (app2, cx2) = (app.clone(), cx.clone());
     app.write(cx, move |mut tx| {
@@ -62,6 +63,9 @@ pub async fn delete(app: &App, cx: &Cx, may: May<UsersDelete>, id: UserId) -> Re
         let user = get_in(&mut tx, realm, id)?;
         admins::check_power_over(&mut tx, &cx2, &user)?;
         admins::check_not_last_owner(&mut tx, &user)?;
+        if if_version.is_some_and(|version| version != user.version) {
+            return Err(Error::changed());
+        }
         let sessions = store::sessions::revoke_all(&mut tx, realm, id, cx2.now)?;
         store::users::delete(&mut tx, &user)?;
         let deleted = cx2

@@ -2,6 +2,7 @@
 
 mod answer;
 mod ask;
+mod attribute_definitions;
 mod body;
 mod clients;
 pub(crate) mod document;
@@ -36,6 +37,7 @@ fn endpoints() -> OpenApiRouter<Web> {
     OpenApiRouter::new()
         .merge(realms::endpoints())
         .merge(settings::endpoints())
+        .merge(attribute_definitions::endpoints())
         .merge(users::endpoints())
         .merge(roles::endpoints())
         .merge(groups::endpoints())

@@ -1,5 +1,6 @@
 //! The API as its callers see it: the real router over a real application.
 
+mod attributes;
 mod contract;
 mod groups;
 mod inputs;

@@ -5,6 +5,7 @@
 //! [`frame::ConsoleCx`] for the handler. A handler that fails answers with a [`PageError`], which `enter` turns
 //! into a page inside the frame.
 
+mod attributes;
 mod audit;
 mod clients;
 mod cookies;
@@ -88,6 +89,7 @@ pub(crate) fn router(web: &Web) -> Router<Web> {
         .merge(clients::router())
         .merge(audit::router())
         .merge(settings::router())
+        .merge(attributes::router())
         .merge(realms::router())
         .route("/admin/{realm}/{*rest}", get(frame::nothing_here))
         .layer(from_fn_with_state(web.clone(), frame::enter));

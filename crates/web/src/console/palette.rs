@@ -84,7 +84,9 @@ fn item(group: &'static str, label: &str, href: String, icon: &'static str) -> I
 
 fn pages(page: &ConsoleCx) -> Vec<Item> {
     let seen = Section::seen_by(page.holds());
-    seen.map(|(_, path, label)| item("Go to", label, page.href(path), path)).collect()
+    let attributes = page.holds().contains(Permission::SettingsRead);
+    let attributes = attributes.then(|| item("Go to", "Attributes", page.href("attributes"), "settings"));
+    seen.map(|(_, path, label)| item("Go to", label, page.href(path), path)).chain(attributes).collect()
 }
 
 fn actions(page: &ConsoleCx) -> Vec<Item> {
@@ -96,6 +98,7 @@ fn actions(page: &ConsoleCx) -> Vec<Item> {
         (can.groups_write, "Create group", "groups/new", "groups"),
         (can.roles_write, "Create role", "roles/new", "roles"),
         (can.clients_write, "Create client", "clients/new", "clients"),
+        (can.settings_write, "Define attribute", "attributes/new", "plus"),
         (can.realms_manage, "Manage realms", "realms", "realms"),
         (can.realms_manage, "Create realm", "realms/new", "plus"),
     ];

@@ -201,7 +201,7 @@ async fn ask_delete(page: &ConsoleCx, id: RoleId, errors: Errors) -> Answer {
 }
 
 async fn delete(page: ConsoleCx, Which(id): Which) -> Answer {
-    match roles::delete(page.app(), page.cx(), page.may()?, id).await {
+    match roles::delete(page.app(), page.cx(), page.may()?, id, None).await {
         Ok(()) => page.done(&page.href("roles"), "The role is deleted."),
         Err(error) => ask_delete(&page, id, mendable_in(error, &[])?).await,
     }

@@ -24,6 +24,8 @@ fn body(operation: &Map<String, Value>) -> Option<Value> {
     Some(match operation["operationId"].as_str()? {
         "create_realm" => json!({"slug": "x-", "display_name": "X"}),
         "create_user" => json!({"email": "no address"}),
+        "create_attribute_definition" => json!({"key": "a b", "label": "X", "type": "string"}),
+        "order_attribute_definitions" => json!({"ids": [NOBODY]}),
         "create_role" => json!({"name": "with blank"}),
         "create_group" | "create_organization" => json!({"name": "", "description": ""}),
         "add_group_members" | "add_organization_members" => json!({"user_ids": [NOBODY]}),
@@ -170,6 +172,10 @@ async fn nothing_of_another_realm_can_be_reached() {
         .post(&owner, "/realms/other/clients", json!({"name": "app", "grant_types": ["client_credentials"]}))
         .await
         .body;
+    let attribute = fixture
+        .post(&owner, "/realms/other/attribute-definitions", json!({"key": "plan", "label": "Plan", "type": "string"}))
+        .await
+        .body;
     let event = fixture.get(&owner, "/realms/other/events").await.body["items"][0].clone();
     let places = [
         format!("users/{}", machine["id"].as_str().unwrap()),
@@ -185,6 +191,7 @@ async fn nothing_of_another_realm_can_be_reached() {
         format!("organizations/{}", organization["id"].as_str().unwrap()),
         format!("organizations/{}/members", organization["id"].as_str().unwrap()),
         format!("clients/{}", client["id"].as_str().unwrap()),
+        format!("attribute-definitions/{}", attribute["id"].as_str().unwrap()),
         format!("events/{}", event["id"].as_str().unwrap()),
     ];
     for place in &places {

@@ -27,7 +27,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub(super) use self::view::UserView;
 use super::{
     answer::{Answer, DONE, List, Record},
-    ask::{Ask, Id, check_version},
+    ask::{Ask, Id},
     body::{Body, nullable, present},
 };
 use crate::{Web, problem::Problem};
@@ -241,10 +241,6 @@ async fn change(ask: Ask<UsersWrite>, Id(id): Id<UserId>, Body(patch): Body<Chan
     responses((status = 204, description = "They are gone.")),
     extensions(("x-permission" = json!("users:delete"))))]
 async fn delete(ask: Ask<UsersDelete>, Id(id): Id<UserId>) -> Answer<StatusCode> {
-    if ask.if_match.is_some() {
-        let user = users::get(&ask.app, &ask.cx, ask.prove()?, id).await?;
-        check_version(ask.if_match, user.version)?;
-    }
-    users::delete(&ask.app, &ask.cx, ask.may, id).await?;
+    users::delete(&ask.app, &ask.cx, ask.may, id, ask.if_match).await?;
     Ok(DONE)
 }

@@ -35,6 +35,8 @@ async fn every_page_shows() {
         "audit",
         "audit?type=user.created&actor=ana",
         "settings",
+        "attributes",
+        "attributes/new",
         "realms",
         "realms/new",
         "realms/main",
@@ -187,8 +189,10 @@ async fn a_machine_gets_keys_that_are_shown_once() {
         .to_owned();
     browser.get(&format!("{path}/keys/{key}/regenerate")).await.is(StatusCode::OK);
     browser.post(&format!("{path}/keys/{key}/regenerate"), &[]).await.sees("dzk_").sees("The old key no longer works.");
+    browser.get(&format!("{path}/keys/{key}/delete")).await.is(StatusCode::OK).sees("It was never used.");
+    browser.submit(&format!("{path}/keys/{key}/delete"), &[]).await.sees("The key is deleted.");
     browser.get(&format!("{path}/keys/{key}/delete")).await.is(StatusCode::NOT_FOUND);
-    browser.get(&format!("{path}/activity")).await.sees("Deleted an API key");
+    browser.get(&format!("{path}/activity")).await.sees("Regenerated an API key").sees("Deleted an API key");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod activity;
 mod attributes;
 mod authenticators;
 mod confirm;
+pub(super) mod declared;
 mod details;
 mod groups;
 mod list;
@@ -41,6 +42,7 @@ pub(super) fn router() -> Router<Web> {
         .route(&user("/authenticators"), get(authenticators::show))
         .route(&user("/keys/new"), get(authenticators::new_key).post(authenticators::create_key))
         .route(&user("/keys/{key}/regenerate"), get(authenticators::confirm_new).post(authenticators::regenerate_key))
+        .route(&user("/keys/{key}/reveal"), get(authenticators::confirm_reveal).post(authenticators::reveal_key))
         .route(&user("/keys/{key}/delete"), get(authenticators::confirm_delete).post(authenticators::delete_key))
         .route(&user("/sessions"), get(sessions::show))
         .route(&user("/sessions/revoke-all"), get(sessions::confirm).post(sessions::revoke_all))
