@@ -282,10 +282,7 @@ fn verify(
     }
     let fits = password.expose().len() <= stored::MAX_LEGACY_PASSWORD;
     let ok = fits && stored.verify_legacy(password)?;
-    // A right password is hashed anew, which takes as long.
-    if !ok {
-        verify_argon2(password, &StoredHash::parse(dummy)?, memory)?;
-    }
+    verify_argon2(password, &StoredHash::parse(dummy)?, memory)?;
     Ok(Verdict { ok, needs_upgrade })
 }
 
