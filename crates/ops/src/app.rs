@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use denizen_model::{Timestamp, realms::MAIN_REALM};
 use denizen_store::{self as store, Db, Location};
-use tokio::sync::RwLock;
+use tokio::sync::{Notify, RwLock};
 
 use crate::{
     Error, RealmState, Result,
@@ -47,6 +47,7 @@ struct Inner {
     refresh_key: MacKey,
     realms: RwLock<HashMap<String, Arc<RealmState>>>,
     verified: VerifiedTokens,
+    jobs: Notify,
 }
 
 impl App {
@@ -80,6 +81,7 @@ impl App {
                 refresh_key: MacKey::new(&refresh),
                 realms: RwLock::default(),
                 verified: VerifiedTokens::default(),
+                jobs: Notify::new(),
             }),
         };
         crate::realms::ensure_main(&app).await?;
@@ -133,6 +135,11 @@ impl App {
 
     pub(crate) fn verified(&self) -> &VerifiedTokens {
         &self.inner.verified
+    }
+
+    /// Rings when a job is waiting.
+    pub(crate) fn job_bell(&self) -> &Notify {
+        &self.inner.jobs
     }
 
     /// Ten random bytes for an id.

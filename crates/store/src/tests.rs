@@ -153,11 +153,13 @@ fn statements() -> Vec<(&'static str, Sql)> {
         grants::STATEMENTS,
         housekeeping::STATEMENTS,
         idempotency::STATEMENTS,
+        jobs::STATEMENTS,
         keys::STATEMENTS,
         realms::STATEMENTS,
         roles::STATEMENTS,
         sessions::STATEMENTS,
         users::STATEMENTS,
+        users::BATCH_STATEMENTS,
     ]
     .concat()
 }

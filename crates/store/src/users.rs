@@ -1,5 +1,6 @@
 //! Users: records, look-ups, counts. Lists are in [`list`].
 
+mod batch;
 mod list;
 
 use denizen_model::{
@@ -10,6 +11,9 @@ use denizen_model::{
     users::{User, UserKind, VerificationState},
 };
 
+#[cfg(test)]
+pub(crate) use batch::STATEMENTS as BATCH_STATEMENTS;
+pub use batch::{list_by_ids, list_places};
 #[cfg(test)]
 pub(crate) use list::all_texts;
 pub use list::list;
