@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use denizen_model::{
     JobId, RealmId, Timestamp,
-    jobs::{ItemOutcome, Job, JobItem, JobState},
+    jobs::{ItemOutcome, Job, JobItem, JobPayload, JobState},
 };
 use serde_json::Value as Json;
 
@@ -28,6 +28,9 @@ macro_rules! columns {
 
 statements! {
     INSERT = "INSERT INTO jobs (id, realm_id, kind, state, payload, progress, step, done, skipped, failed, created_by, created_by_name, cancel_requested, lease, leased_until, created_at) VALUES (?1, ?2, ?3, ?4, ?5, 'null', 0, 0, 0, 0, ?6, ?7, ?8, '', ?9, ?10)";
+    SET_PAYLOAD = "UPDATE jobs SET payload = ?2, total = ?3 WHERE id = ?1 AND lease = '' AND state = 'queued'";
+    DISCARD = "DELETE FROM jobs WHERE realm_id = ?1 AND id = ?2 AND leased_until = ?3 AND finished_at IS NULL";
+    IS_WAITING = "SELECT 1 AS waiting FROM jobs WHERE realm_id = ?1 AND id = ?2 AND leased_until = ?3 AND finished_at IS NULL";
     START = "UPDATE jobs SET leased_until = 0 WHERE id = ?1 AND lease = '' AND state = 'queued'";
     DUE = "SELECT 1 AS due FROM jobs WHERE finished_at IS NULL AND leased_until <= ?1 LIMIT 1";
     FIND = concat!("SELECT ", columns!(), " FROM jobs WHERE realm_id = ?1 AND id = ?2");
@@ -135,6 +138,31 @@ pub fn insert(tx: &mut WriteTx<'_>, job: &Job, waits: bool) -> Result<()> {
         job.created_at,
     ];
     tx.execute(&INSERT, values).map(drop)
+}
+
+/// Says what a job that waits is to do, and how many items it has, now that both are known.
+///
+/// # Errors
+/// When the database fails.
+pub fn set_payload(tx: &mut WriteTx<'_>, id: JobId, payload: &JobPayload, total: Option<u64>) -> Result<()> {
+    let total = total.map(|total| i64::try_from(total).unwrap_or(i64::MAX));
+    tx.execute(&SET_PAYLOAD, params![id, to_json(payload)?, total]).map(drop)
+}
+
+/// Whether a job waits for what it needs.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_waiting(tx: &mut ReadTx<'_>, realm: RealmId, id: JobId) -> Result<bool> {
+    Ok(tx.find(&IS_WAITING, params![realm, id, NOT_YET], |_| Ok(()))?.is_some())
+}
+
+/// Removes a job that waits for what it needs and will not get it. Answers whether there was one.
+///
+/// # Errors
+/// When the database fails.
+pub fn discard(tx: &mut WriteTx<'_>, realm: RealmId, id: JobId) -> Result<bool> {
+    Ok(tx.execute(&DISCARD, params![realm, id, NOT_YET])? == 1)
 }
 
 /// Lets nodes take a job that waited for what it needs. Answers whether it still waited.

@@ -14,7 +14,7 @@ use crate::{
     epoch,
     error::Result,
     events,
-    sql::Sql,
+    sql::{Rows, Sql},
     value::{Row, Value},
 };
 
@@ -135,6 +135,20 @@ impl<'c> WriteTx<'c> {
 
     pub(crate) fn execute(&mut self, sql: &Sql, params: &[Value<'_>]) -> Result<u64> {
         self.read.conn.execute(sql, params)
+    }
+
+    /// Inserts rows by the hundred.
+    pub(crate) fn insert_rows<'v>(
+        &mut self,
+        table: &Rows,
+        rows: impl Iterator<Item = Result<Vec<Value<'v>>>>,
+    ) -> Result<()> {
+        self.read.conn.insert_rows(table, rows)
+    }
+
+    /// Runs statements without parameters.
+    pub(crate) fn script(&mut self, text: &str) -> Result<()> {
+        self.read.conn.script(text)
     }
 
     /// Tells all nodes, when this transaction is committed, that configuration they may have cached has changed.
