@@ -13,7 +13,7 @@ pub mod rows;
 use crate::users::text_enum;
 
 pub use columns::{Columns, ImportField, Mapping};
-pub use pieces::{InputFault, Pieces};
+pub use pieces::{InputFault, LastPieces, Pieces};
 pub use rows::{ImportRow, ImportUser, preview, rows_of};
 
 text_enum! {

@@ -18,9 +18,7 @@ pub(crate) use batch::STATEMENTS as BATCH_STATEMENTS;
 pub use batch::{list_by_ids, list_places};
 #[cfg(test)]
 pub(crate) use import::STATEMENTS as IMPORT_STATEMENTS;
-pub use import::{
-    Tie, insert_ties, list_by_usernames, list_having_password, list_named, list_ties, refresh_statistics,
-};
+pub use import::{Tie, assign_role, list_by_usernames, list_having_password, list_named, refresh_statistics};
 #[cfg(test)]
 pub(crate) use insert_many::STATEMENTS as INSERT_MANY_STATEMENTS;
 pub use insert_many::{index_many, insert_many};

@@ -5,8 +5,11 @@ use super::{
     csv::{Scan, delimiter_of},
 };
 
-/// A piece is cut at the first end of a row after this many bytes.
-pub const PIECE: usize = 256 * 1024;
+/// A piece is cut at the first end of a row after this many bytes, or after so many rows. One piece is imported in
+/// one transaction.
+pub const PIECE: usize = 128 * 1024;
+/// See [`PIECE`].
+pub const PIECE_ROWS: usize = 1000;
 /// The longest row, in bytes.
 pub const MAX_ROW: usize = 1024 * 1024;
 
@@ -20,6 +23,17 @@ pub struct InputFault {
     pub message: &'static str,
 }
 
+/// The end of an upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastPieces {
+    /// The last pieces.
+    pub pieces: Vec<String>,
+    /// What separates the columns.
+    pub delimiter: u8,
+    /// How many rows the whole upload had, the header included.
+    pub rows: u64,
+}
+
 /// Cuts an upload.
 #[derive(Debug)]
 pub struct Pieces {
@@ -30,6 +44,9 @@ pub struct Pieces {
     /// How much of the buffer was scanned, and where in it the last whole row ends.
     scanned: usize,
     rows_end: usize,
+    /// Rows in the buffer that are not blank lines, up to that end; and in all.
+    rows: usize,
+    all_rows: u64,
     /// Line breaks in the pieces that were handed out.
     lines: u64,
     begun: bool,
@@ -46,47 +63,51 @@ impl Pieces {
             scan: Scan::default(),
             scanned: 0,
             rows_end: 0,
+            rows: 0,
+            all_rows: 0,
             lines: 0,
             begun: false,
         }
     }
 
-    /// What separates the columns, once the first piece was cut.
-    #[must_use]
-    pub fn delimiter(&self) -> u8 {
-        self.delimiter.unwrap_or(b',')
-    }
-
-    /// Takes the next bytes; hands out a piece when there is enough for one.
+    /// Takes the next bytes; hands out the pieces that are whole.
     ///
     /// # Errors
     /// When a row is too long, or the text is not UTF-8.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<Option<String>, InputFault> {
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<String>, InputFault> {
         self.buffer.extend_from_slice(bytes);
-        if !self.begun && !self.begin() {
-            return self.check_length().map(|()| None);
+        let mut pieces = Vec::new();
+        if self.begun || self.begin() {
+            while self.scan() {
+                pieces.push(self.cut(self.rows_end)?);
+            }
         }
-        self.scan();
         self.check_length()?;
-        if self.rows_end < PIECE { Ok(None) } else { self.cut(self.rows_end).map(Some) }
+        Ok(pieces)
     }
 
     /// Hands out what is left.
     ///
     /// # Errors
     /// As [`push`](Self::push); when a quote is not closed.
-    pub fn finish(mut self) -> Result<(Option<String>, u8), InputFault> {
+    pub fn finish(mut self) -> Result<LastPieces, InputFault> {
         if !self.begun {
             self.skip_mark();
             self.delimiter = Some(delimiter_of(&self.buffer));
         }
-        self.scan();
+        let mut pieces = Vec::new();
+        while self.scan() {
+            pieces.push(self.cut(self.rows_end)?);
+        }
         if self.scan == Scan::Quoted {
             let line = self.line_at(self.rows_end);
             return Err(InputFault { line, message: "a quote of the row that begins here is never closed." });
         }
-        let piece = if self.buffer.is_empty() { None } else { Some(self.cut(self.buffer.len())?) };
-        Ok((piece, self.delimiter()))
+        self.note_row(self.buffer.len());
+        if !self.buffer.is_empty() {
+            pieces.push(self.cut(self.buffer.len())?);
+        }
+        Ok(LastPieces { pieces, delimiter: self.delimiter.unwrap_or(b','), rows: self.all_rows })
     }
 
     /// Looks at the beginning, as soon as the first line is there.
@@ -107,18 +128,33 @@ impl Pieces {
         }
     }
 
-    fn scan(&mut self) {
-        let delimiter = self.delimiter();
-        for (at, byte) in self.buffer.iter().enumerate().skip(self.scanned) {
+    /// Goes on to where a piece can be cut. Whether it found such a place.
+    fn scan(&mut self) -> bool {
+        let delimiter = self.delimiter.unwrap_or(b',');
+        while let Some(byte) = self.buffer.get(self.scanned).copied() {
+            self.scanned += 1;
             let ends = match self.format {
-                ImportFormat::Csv => self.scan.step(*byte, delimiter),
-                ImportFormat::Jsonl => *byte == b'\n',
+                ImportFormat::Csv => self.scan.step(byte, delimiter),
+                ImportFormat::Jsonl => byte == b'\n',
             };
             if ends {
-                self.rows_end = at + 1;
+                self.note_row(self.scanned);
+                if self.rows_end >= PIECE || self.rows >= PIECE_ROWS {
+                    return true;
+                }
             }
         }
-        self.scanned = self.buffer.len();
+        false
+    }
+
+    /// Notes that a row ends here.
+    fn note_row(&mut self, end: usize) {
+        let row = self.buffer.get(self.rows_end..end).unwrap_or_default();
+        if !row.trim_ascii().is_empty() {
+            self.rows += 1;
+            self.all_rows += 1;
+        }
+        self.rows_end = end;
     }
 
     fn check_length(&self) -> Result<(), InputFault> {
@@ -137,8 +173,8 @@ impl Pieces {
     fn cut(&mut self, end: usize) -> Result<String, InputFault> {
         let rest = self.buffer.split_off(end);
         let piece = std::mem::replace(&mut self.buffer, rest);
-        self.scanned -= end;
-        self.rows_end = 0;
+        self.scanned = self.scanned.saturating_sub(end);
+        (self.rows_end, self.rows) = (0, 0);
         let before = self.lines;
         self.lines += count_lines(&piece);
         let piece = String::from_utf8(piece).map_err(|error| {
@@ -171,7 +207,7 @@ mod tests {
         for chunk in chunks {
             out.extend(pieces.push(chunk)?);
         }
-        out.extend(pieces.finish()?.0);
+        out.extend(pieces.finish()?.pieces);
         Ok(out)
     }
 
@@ -185,6 +221,19 @@ mod tests {
             assert_eq!(pieces.concat(), text.trim_start_matches('\u{feff}'));
             assert!(pieces.iter().all(|piece| !piece.ends_with("line\n")), "{size}");
         }
+    }
+
+    #[test]
+    fn a_piece_has_a_thousand_rows_at_the_most() {
+        let text = format!("email\n\n{}a@example.com", "a@example.com\n".repeat(2500));
+        let mut pieces = Pieces::new(ImportFormat::Csv);
+        let mut found = pieces.push(text.as_bytes()).unwrap();
+        let last = pieces.finish().unwrap();
+        found.extend(last.pieces);
+        let rows: Vec<usize> =
+            found.iter().map(|piece| piece.lines().filter(|line| !line.is_empty()).count()).collect();
+        assert_eq!((rows, last.rows), (vec![1000, 1000, 502], 2502));
+        assert_eq!(found.concat(), text);
     }
 
     #[test]

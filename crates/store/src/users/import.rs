@@ -1,12 +1,12 @@
 //! What an import asks of many users at once.
 
-use denizen_model::{RealmId, Timestamp, UserId, text::fold, users::User};
+use denizen_model::{RealmId, RoleId, Timestamp, UserId, text::fold, users::User};
 
 use super::{columns, read_user};
 use crate::{
     conn::Engine,
     error::Result,
-    sql::{Rows, Sql, statements},
+    sql::{Sql, statements},
     tx::{ReadTx, WriteTx},
     value::{params, to_json},
 };
@@ -22,20 +22,9 @@ statements! {
         postgres: "SELECT id, name, name_key FROM groups WHERE realm_id = ?1 AND name_key = ANY (ARRAY(SELECT json_array_elements_text(CAST(CAST(?2 AS TEXT) AS json))))";
     NAMED_ORGANIZATIONS = "SELECT id, name, name_key FROM organizations WHERE realm_id = ?1 AND name_key IN (SELECT value FROM json_each(?2))",
         postgres: "SELECT id, name, name_key FROM organizations WHERE realm_id = ?1 AND name_key = ANY (ARRAY(SELECT json_array_elements_text(CAST(CAST(?2 AS TEXT) AS json))))";
-    ROLES_OF = "SELECT user_id, role_id AS id FROM user_roles WHERE user_id IN (SELECT value FROM json_each(?1))",
-        postgres: "SELECT user_id, role_id AS id FROM user_roles WHERE user_id = ANY (ARRAY(SELECT json_array_elements_text(CAST(CAST(?1 AS TEXT) AS json))))";
-    GROUPS_OF = "SELECT user_id, group_id AS id FROM user_groups WHERE user_id IN (SELECT value FROM json_each(?1))",
-        postgres: "SELECT user_id, group_id AS id FROM user_groups WHERE user_id = ANY (ARRAY(SELECT json_array_elements_text(CAST(CAST(?1 AS TEXT) AS json))))";
-    ORGANIZATIONS_OF = "SELECT user_id, organization_id AS id FROM memberships WHERE user_id IN (SELECT value FROM json_each(?1))",
-        postgres: "SELECT user_id, organization_id AS id FROM memberships WHERE user_id = ANY (ARRAY(SELECT json_array_elements_text(CAST(CAST(?1 AS TEXT) AS json))))";
+    ASSIGN_ROLE = "INSERT INTO user_roles (realm_id, user_id, role_id, assigned_at) SELECT ?1, value, ?2, ?3 FROM json_each(?4) WHERE true ON CONFLICT DO NOTHING RETURNING user_id",
+        postgres: "INSERT INTO user_roles (realm_id, user_id, role_id, assigned_at) SELECT CAST(?1 AS TEXT), value, CAST(?2 AS TEXT), CAST(?3 AS BIGINT) FROM json_array_elements_text(CAST(CAST(?4 AS TEXT) AS json)) AS given (value) ON CONFLICT DO NOTHING RETURNING user_id";
 }
-
-/// The columns of new ties.
-pub(crate) const TIES: [Rows; 3] = [
-    Rows { table: "user_roles", columns: "realm_id, user_id, role_id, assigned_at" },
-    Rows { table: "user_groups", columns: "realm_id, user_id, group_id, added_at" },
-    Rows { table: "memberships", columns: "realm_id, user_id, organization_id, joined_at" },
-];
 
 /// What a user can be tied to by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,23 +43,6 @@ impl Tie {
             Self::Role => &NAMED_ROLES,
             Self::Group => &NAMED_GROUPS,
             Self::Organization => &NAMED_ORGANIZATIONS,
-        }
-    }
-
-    fn of(self) -> &'static Sql {
-        match self {
-            Self::Role => &ROLES_OF,
-            Self::Group => &GROUPS_OF,
-            Self::Organization => &ORGANIZATIONS_OF,
-        }
-    }
-
-    fn rows(self) -> &'static Rows {
-        let [roles, groups, organizations] = &TIES;
-        match self {
-            Self::Role => roles,
-            Self::Group => groups,
-            Self::Organization => organizations,
         }
     }
 }
@@ -107,26 +79,18 @@ pub fn list_named(
     })
 }
 
-/// To what these users are tied: user and id.
+/// Gives users a role; answers those who did not have it yet.
 ///
 /// # Errors
 /// When the database fails.
-pub fn list_ties(tx: &mut ReadTx<'_>, tie: Tie, users: &[UserId]) -> Result<Vec<(UserId, String)>> {
-    tx.list(tie.of(), params![to_json(&users)?], |row| Ok((row.parse("user_id")?, row.text("id")?)))
-}
-
-/// Ties users to roles, groups or organizations that they were not tied to.
-///
-/// # Errors
-/// When the database fails, or a tie exists.
-pub fn insert_ties(
+pub fn assign_role(
     tx: &mut WriteTx<'_>,
     realm: RealmId,
-    tie: Tie,
-    ties: &[(UserId, String)],
+    role: RoleId,
+    users: &[UserId],
     now: Timestamp,
-) -> Result<()> {
-    tx.insert_rows(tie.rows(), ties.iter().map(|(user, id)| Ok(params![realm, *user, id, now].to_vec())))
+) -> Result<Vec<UserId>> {
+    tx.list(&ASSIGN_ROLE, params![realm, role, now, to_json(&users)?], |row| row.parse("user_id"))
 }
 
 /// Tells the database how its tables have grown, so that it goes on choosing the right indexes.
