@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::{
     GroupId, JobId, RealmId, Timestamp, UserId,
+    imports::{Columns, ImportFormat, ImportMode},
     permissions::{Permission, PermissionSet},
     users::text_enum,
     validation::FieldErrors,
@@ -170,7 +171,23 @@ pub enum JobPayload {
 
 /// Users to be created from a file; the file's text is the job's input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImportUsers {}
+pub struct ImportUsers {
+    /// How the file is written.
+    pub format: ImportFormat,
+    /// What separates the columns of CSV.
+    pub delimiter: char,
+    /// In how many pieces the file is stored, once it is there.
+    pub pieces: i64,
+    /// What the columns mean.
+    pub columns: Columns,
+    /// What happens to users that exist already.
+    pub mode: ImportMode,
+    /// Whether nothing is kept but the report.
+    pub dry_run: bool,
+    /// What the one who started it may do besides, by the names of permissions: fields that need another one are
+    /// refused.
+    pub allowed: Vec<String>,
+}
 
 impl JobPayload {
     /// Its kind.
@@ -206,6 +223,7 @@ impl JobPayload {
                 BulkAction::RequirePasswordReset => "Require password resets",
                 BulkAction::EndSessions => "End sessions of users",
             },
+            Self::ImportUsers(import) if import.dry_run => "Try out an import of users",
             Self::ImportUsers(_) => "Import users",
             Self::ReindexUsers => "Bring the list of users up to date",
         }
@@ -291,6 +309,7 @@ pub struct JobItem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::imports::Mapping;
 
     #[test]
     fn a_payload_names_its_kind_and_survives_storage() {
@@ -303,9 +322,19 @@ mod tests {
         let text = serde_json::to_string(&payload).unwrap();
         assert!(text.starts_with(r#"{"kind":"bulk_users","action":"disable""#), "{text}");
         assert_eq!(serde_json::from_str::<JobPayload>(&text).unwrap(), payload);
-        for payload in [payload, JobPayload::ImportUsers(ImportUsers {}), JobPayload::ReindexUsers] {
+        let import = ImportUsers {
+            format: ImportFormat::Csv,
+            delimiter: ';',
+            pieces: 2,
+            columns: Columns::resolve(vec!["email".into(), "attributes.x".into()], Mapping::default()).unwrap(),
+            mode: ImportMode::Upsert,
+            dry_run: true,
+            allowed: vec!["roles:assign".into()],
+        };
+        for payload in [payload, JobPayload::ImportUsers(import), JobPayload::ReindexUsers] {
             let text = serde_json::to_value(&payload).unwrap();
             assert_eq!(text["kind"], payload.kind().as_str());
+            assert_eq!(serde_json::from_value::<JobPayload>(text).unwrap(), payload);
         }
     }
 

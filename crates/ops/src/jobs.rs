@@ -3,7 +3,7 @@
 //! Each kind has a file here that knows how to make one step; [`run`] has what all have in common. The loop that
 //! takes jobs and runs them is in the worker.
 
-mod import_users;
+pub(crate) mod import_users;
 mod reindex_users;
 mod run;
 
@@ -16,12 +16,13 @@ use denizen_model::{
 };
 use denizen_store::{self as store, Events, ReadTx, WriteTx};
 
+pub use import_users::import_counts;
 pub use reindex_users::start_reindex;
 pub use run::{Run, Stepped, release_abandoned, take, wait};
 
 use crate::{Actor, App, Cx, Error, May, Result, cx::Detail};
 
-fn subject(job: &Job) -> SubjectRef {
+pub(crate) fn subject(job: &Job) -> SubjectRef {
     SubjectRef { kind: SubjectKind::Job, id: job.id.to_string(), name: job.payload.title().to_owned() }
 }
 

@@ -1,6 +1,7 @@
 //! Users: create, list, read, change, enable and disable, delete.
 
 mod create;
+pub mod import;
 mod update;
 
 use denizen_model::{
@@ -15,7 +16,8 @@ use denizen_model::{
 use denizen_store::{self as store, Events, ReadTx};
 
 pub use create::{Created, create_human, create_machine};
-pub(crate) use create::{human, prepare_password};
+pub(crate) use create::{human, machine, prepare_password};
+pub(crate) use update::{apply, differences, disable_in, enable_in, store_in};
 pub use update::{disable, enable, update, verify_email};
 
 use crate::{App, Cx, Error, May, Result, admins, cx::Detail};

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 use crate::{
     error::Result,
-    sql::statements,
+    sql::{Rows, statements},
     tx::{ReadTx, WriteTx},
     value::{Row, params, to_json},
 };
@@ -60,6 +60,10 @@ statements! {
     REMOVE_ABANDONED = "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE finished_at IS NULL AND leased_until = ?2 AND created_at < ?1 ORDER BY id LIMIT 5)";
     DELETE = "DELETE FROM jobs WHERE id = ?1";
 }
+
+/// The columns of an item.
+pub(crate) const ITEMS: Rows =
+    Rows { table: "job_items", columns: "job_id, position, subject, name, outcome, message" };
 
 /// As a lease's end: nobody may take it, since what it needs is still being uploaded.
 const NOT_YET: i64 = i64::MAX;
@@ -304,6 +308,17 @@ pub fn add_items(tx: &mut WriteTx<'_>, id: JobId, from: i64, items: &[(&str, &st
 pub fn put_item(tx: &mut WriteTx<'_>, id: JobId, item: &JobItem) -> Result<()> {
     let values = params![id, item.position, &item.subject, &item.name, item.outcome.as_str(), &item.message];
     tx.execute(&PUT_ITEM, values).map(drop)
+}
+
+/// Writes items by the hundred, at positions where there are none yet.
+///
+/// # Errors
+/// When the database fails.
+pub fn insert_items(tx: &mut WriteTx<'_>, id: JobId, items: &[JobItem]) -> Result<()> {
+    let rows = items.iter().map(|item| {
+        Ok(params![id, item.position, &item.subject, &item.name, item.outcome.as_str(), &item.message].to_vec())
+    });
+    tx.insert_rows(&ITEMS, rows)
 }
 
 /// Gives one outcome to all items from `first` to `last`.

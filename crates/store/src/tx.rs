@@ -12,7 +12,7 @@ use crate::{
     audit::AuditKey,
     conn::{Conn, Engine},
     epoch,
-    error::Result,
+    error::{Error, Result},
     events,
     sql::{Rows, Sql},
     value::{Row, Value},
@@ -157,6 +157,21 @@ impl<'c> WriteTx<'c> {
     /// When the database fails.
     pub fn announce(&mut self) -> Result<()> {
         epoch::announce(self.read.conn)
+    }
+
+    /// Does something and undoes it, whatever it answers: to see what would happen. Nothing else of this transaction
+    /// is touched.
+    ///
+    /// # Errors
+    /// What the closure answers, or when the database fails.
+    pub fn rehearse<T, E: From<Error>>(
+        &mut self,
+        f: impl FnOnce(&mut Self) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.script("SAVEPOINT rehearsal")?;
+        let outcome = f(self)?;
+        self.script("ROLLBACK TO SAVEPOINT rehearsal; RELEASE SAVEPOINT rehearsal")?;
+        Ok(outcome)
     }
 
     /// Records the events and keeps the changes.

@@ -92,6 +92,18 @@ pub(crate) fn human(app: &App, cx: &Cx, realm: &Realm, new: NewHuman, errors: &m
     user
 }
 
+/// The record of a machine, checked.
+pub(crate) fn machine(app: &App, cx: &Cx, realm: &Realm, new: NewMachine, errors: &mut FieldErrors) -> User {
+    let mut user = blank(app, cx, realm, UserKind::Machine);
+    new.name.trim().clone_into(&mut user.name);
+    user.username = given(new.username).unwrap_or_else(|| generated_username(app));
+    user.email = given(new.email);
+    user.reference = given(new.reference);
+    user.attributes = new.attributes;
+    check_user(&user, errors);
+    user
+}
+
 /// Checks a first password against the realm's policy.
 fn check_first_password(password: &NewPassword, user: &User, settings: &RealmSettings, errors: &mut FieldErrors) {
     if let NewPassword::Set(password) = password {
@@ -165,13 +177,7 @@ pub async fn create_human(
 pub async fn create_machine(app: &App, cx: &Cx, may: May<UsersWrite>, new: NewMachine) -> Result<Created> {
     let realm = crate::realms::get_in_scope(app, may.realm()).await?;
     let mut errors = FieldErrors::new();
-    let mut user = blank(app, cx, &realm, UserKind::Machine);
-    new.name.trim().clone_into(&mut user.name);
-    user.username = given(new.username).unwrap_or_else(|| generated_username(app));
-    user.email = given(new.email);
-    user.reference = given(new.reference);
-    user.attributes = new.attributes;
-    check_user(&user, &mut errors);
+    let user = machine(app, cx, &realm, new, &mut errors);
     errors.into_result()?;
     let (key, secret, hash) = api_keys::make(app, cx.now, user.id, "First key", None);
     let (app2, cx2, record, stored) = (app.clone(), cx.clone(), user.clone(), key.clone());
