@@ -39,10 +39,8 @@ pub async fn list(app: &App, _cx: &Cx, may: May<UsersRead>, after: Option<Cursor
     check_limit(limit)?;
     let realm = may.realm();
     let before = after.map(|cursor| cursor.id);
-    let mut jobs = app
-        .db()
-        .read(move |tx| Ok::<_, Error>(store::jobs::list(tx, realm, before.as_deref(), limit + 1)?))
-        .await?;
+    let mut jobs =
+        app.db().read(move |tx| Ok::<_, Error>(store::jobs::list(tx, realm, before.as_deref(), limit + 1)?)).await?;
     Ok(page(&mut jobs, limit, |job| Cursor {
         key: CursorKey::Number(job.created_at.as_micros()),
         id: job.id.to_string(),
@@ -103,10 +101,7 @@ pub async fn list_items(
             Ok::<_, Error>((items, job.state.is_final().then(|| counted(&job, outcome)).flatten()))
         })
         .await?;
-    let mut page = page(&mut items, limit, |item| Cursor {
-        key: CursorKey::Number(item.position),
-        id: String::new(),
-    });
+    let mut page = page(&mut items, limit, |item| Cursor { key: CursorKey::Number(item.position), id: String::new() });
     if let Some(count) = counted {
         page.total = Total::exact(count);
     }
@@ -138,7 +133,8 @@ pub async fn cancel(app: &App, cx: &Cx, may: May<UsersRead>, id: JobId) -> Resul
         .write(cx, move |mut tx| {
             let job = get_in(&mut tx, realm, id)?;
             // Stopping destroys nothing, so it takes no fresh proof of who asks.
-            if matches!(&cx2.actor, Actor::Administrator(admin) if !admin.permissions(realm).covers(job.permissions())) {
+            if matches!(&cx2.actor, Actor::Administrator(admin) if !admin.permissions(realm).covers(job.permissions()))
+            {
                 return Err(Error::forbidden(job.payload.permission()));
             }
             if job.state.is_final() {

@@ -16,12 +16,12 @@ use denizen_model::{
 };
 use denizen_store::{self as store, Events, ReadTx, WriteTx};
 
+pub(crate) use asked::asked_in;
 pub use create::{Created, create_human, create_machine};
 pub(crate) use create::{human, prepare_password};
-pub use export::{Export, ExportFormat, export};
-pub(crate) use asked::asked_in;
-pub(crate) use update::{disable_in, enable_in};
+pub use export::{Export, ExportEnd, export};
 pub use update::{disable, enable, update, verify_email};
+pub(crate) use update::{disable_in, enable_in};
 
 use crate::{App, Cx, Error, May, Result, admins, cx::Detail};
 

@@ -282,13 +282,7 @@ pub fn put_item(tx: &mut WriteTx<'_>, id: JobId, item: &JobItem) -> Result<()> {
 ///
 /// # Errors
 /// When the database fails.
-pub fn settle(
-    tx: &mut WriteTx<'_>,
-    id: JobId,
-    positions: &[i64],
-    outcome: ItemOutcome,
-    message: &str,
-) -> Result<()> {
+pub fn settle(tx: &mut WriteTx<'_>, id: JobId, positions: &[i64], outcome: ItemOutcome, message: &str) -> Result<()> {
     tx.execute(&SETTLE, params![id, outcome.as_str(), message, to_json(&positions)?]).map(drop)
 }
 

@@ -13,7 +13,7 @@ use denizen_model::{
 
 #[cfg(test)]
 pub(crate) use batch::STATEMENTS as BATCH_STATEMENTS;
-pub use batch::{list_by_ids, list_places};
+pub use batch::list_places;
 #[cfg(test)]
 pub(crate) use list::all_texts;
 pub use list::list;

@@ -61,7 +61,7 @@ pub async fn bulk(app: &App, cx: &Cx, may: May<UsersRead>, mut asked: BulkUsers)
         .db()
         .read(move |tx| {
             if let UserSet::Filter { query, .. } = &checked.users {
-                users::asked_in(tx, realm, query, now)?;
+                users::asked_in(tx, realm, query, now).map_err(in_filter)?;
             }
             checked.group_id.map(|id| groups::name_in(tx, realm, id)).transpose().map_err(|error| match *error.kind {
                 ErrorKind::NotFound(_) => Error::field("group_id", "There is no such group."),
@@ -88,6 +88,16 @@ pub async fn bulk(app: &App, cx: &Cx, may: May<UsersRead>, mut asked: BulkUsers)
     create(app, cx, realm, JobPayload::BulkUsers(asked), describe).await
 }
 
+/// A filter's errors, named by their place in what was asked.
+fn in_filter(error: Error) -> Error {
+    let ErrorKind::Invalid(errors) = &*error.kind else { return error };
+    let mut named = FieldErrors::new();
+    for (field, text) in errors.iter() {
+        named.add(&format!("filter.{field}"), text);
+    }
+    Error::invalid(named)
+}
+
 /// Whom a set holds at this moment, for whoever is about to confirm: the first few, and how many.
 ///
 /// # Errors
@@ -98,7 +108,7 @@ pub async fn preview(app: &App, cx: &Cx, may: May<UsersRead>, set: UserSet) -> R
     app.db()
         .read(move |tx| match &set {
             UserSet::Ids(ids) => {
-                let mut found = store::users::list_by_ids(tx, realm, ids)?;
+                let mut found = store::members::list_users(tx, realm, ids)?;
                 let total = Total::exact(u64::try_from(found.len()).unwrap_or(0));
                 found.sort_by_key(|user| ids.iter().position(|id| *id == user.id));
                 found.truncate(usize::try_from(SHOWN).unwrap_or(0));
@@ -113,7 +123,13 @@ pub async fn preview(app: &App, cx: &Cx, may: May<UsersRead>, set: UserSet) -> R
 }
 
 /// A page of the users that a filter finds, in the order in which they are written down.
-fn find_page(tx: &mut ReadTx<'_>, realm: RealmId, query: &str, now: Timestamp, after: Option<Cursor>) -> Result<Page<User>> {
+fn find_page(
+    tx: &mut ReadTx<'_>,
+    realm: RealmId,
+    query: &str,
+    now: Timestamp,
+    after: Option<Cursor>,
+) -> Result<Page<User>> {
     let standard = UserQuery::default();
     let asked = UserQuery {
         sort: standard.sort,
@@ -141,10 +157,10 @@ pub(super) async fn step(run: &Run, bulk: &BulkUsers) -> Result<Option<Job>> {
 async fn note_named(run: &Run, ids: &[UserId]) -> Result<Option<Job>> {
     let ids = ids.to_vec();
     run.commit(move |tx, _, job| {
-        let found = store::users::list_by_ids(tx, job.realm_id, &ids)?;
+        let found = store::members::list_users(tx, job.realm_id, &ids)?;
         let names: HashMap<UserId, &str> = found.iter().map(|user| (user.id, user.username.as_str())).collect();
         let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        let items: Vec<_> = ids.iter().zip(&texts).map(|(id, text)| match names.get(id) {
+        let items = ids.iter().zip(&texts).map(|(id, text)| match names.get(id) {
             Some(name) => (text.as_str(), *name, ItemOutcome::Pending, ""),
             None => (text.as_str(), "", ItemOutcome::Failed, NO_SUCH_USER),
         });
@@ -224,7 +240,7 @@ impl Batch<'_> {
             store::realms::lock(tx, self.job.realm_id)?;
         }
         let ids: Vec<UserId> = wanted.iter().filter_map(|(_, id)| *id).collect();
-        let users = store::users::list_by_ids(tx, self.job.realm_id, &ids)?;
+        let users = store::members::list_users(tx, self.job.realm_id, &ids)?;
         let mut users: HashMap<UserId, User> = users.into_iter().map(|user| (user.id, user)).collect();
         let mut found = Vec::with_capacity(wanted.len());
         for (position, id) in wanted {
@@ -248,7 +264,8 @@ impl Batch<'_> {
         found: Vec<(i64, User)>,
     ) -> Result<()> {
         let (positions, users): (Vec<i64>, Vec<User>) = found.into_iter().unzip();
-        let events = groups::change_in(tx, self.app, self.cx, group, &users, join, self.job.realm_id).map_err(passing)?;
+        let events =
+            groups::change_in(tx, self.app, self.cx, group, &users, join, self.job.realm_id).map_err(passing)?;
         let changed: HashSet<&str> = events.iter().map(|event| event.subject.id.as_str()).collect();
         let unchanged = if join { "They are in the group already." } else { "They are not in the group." };
         for (position, user) in positions.into_iter().zip(&users) {
