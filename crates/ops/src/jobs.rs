@@ -3,6 +3,7 @@
 //! Each kind has a file here that knows how to make one step; [`run`] has what all have in common. The loop that
 //! takes jobs and runs them is in the worker.
 
+mod bulk_users;
 pub(crate) mod import_users;
 mod reindex_users;
 mod run;
@@ -16,6 +17,7 @@ use denizen_model::{
 };
 use denizen_store::{self as store, Events, ReadTx, WriteTx};
 
+pub use bulk_users::{bulk, preview};
 pub use import_users::import_counts;
 pub use reindex_users::start_reindex;
 pub use run::{Run, Stepped, release_abandoned, take, wait};

@@ -48,8 +48,8 @@ statements! {
     ADD_ITEMS = "INSERT INTO job_items (job_id, position, subject, name, outcome, message) SELECT ?1, ?2 + key, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), json_extract(value, '$[3]') FROM json_each(?3) WHERE true",
         postgres: "INSERT INTO job_items (job_id, position, subject, name, outcome, message) SELECT CAST(?1 AS TEXT), CAST(?2 AS BIGINT) + place - 1, value->>0, value->>1, value->>2, value->>3 FROM json_array_elements(CAST(CAST(?3 AS TEXT) AS json)) WITH ORDINALITY AS given (value, place)";
     PUT_ITEM = "INSERT INTO job_items (job_id, position, subject, name, outcome, message) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (job_id, position) DO UPDATE SET subject = excluded.subject, name = excluded.name, outcome = excluded.outcome, message = excluded.message";
-    SETTLE_RANGE = "UPDATE job_items SET outcome = ?4 WHERE job_id = ?1 AND position BETWEEN ?2 AND ?3";
-    SETTLE = "UPDATE job_items SET outcome = ?3, message = ?4 WHERE job_id = ?1 AND position = ?2";
+    SETTLE = "UPDATE job_items SET outcome = ?2, message = ?3 WHERE job_id = ?1 AND position IN (SELECT value FROM json_each(?4))",
+        postgres: "UPDATE job_items SET outcome = ?2, message = ?3 WHERE job_id = ?1 AND position = ANY (ARRAY(SELECT CAST(json_array_elements_text(CAST(CAST(?4 AS TEXT) AS json)) AS BIGINT)))";
     LIST_ITEMS = "SELECT position, subject, name, outcome, message FROM job_items WHERE job_id = ?1 AND position > ?2 ORDER BY position LIMIT ?3";
     LIST_ITEMS_OF = "SELECT position, subject, name, outcome, message FROM job_items WHERE job_id = ?1 AND outcome = ?4 AND position > ?2 ORDER BY position LIMIT ?3";
     ADD_INPUT = "INSERT INTO job_inputs (job_id, part, content) VALUES (?1, ?2, ?3)";
@@ -321,20 +321,12 @@ pub fn insert_items(tx: &mut WriteTx<'_>, id: JobId, items: &[JobItem]) -> Resul
     tx.insert_rows(&ITEMS, rows)
 }
 
-/// Gives one outcome to all items from `first` to `last`.
+/// Gives items their outcome.
 ///
 /// # Errors
 /// When the database fails.
-pub fn settle_range(tx: &mut WriteTx<'_>, id: JobId, first: i64, last: i64, outcome: ItemOutcome) -> Result<()> {
-    tx.execute(&SETTLE_RANGE, params![id, first, last, outcome.as_str()]).map(drop)
-}
-
-/// Gives an item its outcome.
-///
-/// # Errors
-/// When the database fails.
-pub fn settle(tx: &mut WriteTx<'_>, id: JobId, position: i64, outcome: ItemOutcome, message: &str) -> Result<()> {
-    tx.execute(&SETTLE, params![id, position, outcome.as_str(), message]).map(drop)
+pub fn settle(tx: &mut WriteTx<'_>, id: JobId, positions: &[i64], outcome: ItemOutcome, message: &str) -> Result<()> {
+    tx.execute(&SETTLE, params![id, outcome.as_str(), message, to_json(&positions)?]).map(drop)
 }
 
 /// Items after a position, in order; with `outcome`, only those with that one.

@@ -15,7 +15,7 @@ use denizen_model::{
 
 #[cfg(test)]
 pub(crate) use batch::STATEMENTS as BATCH_STATEMENTS;
-pub use batch::{list_by_ids, list_places};
+pub use batch::list_places;
 #[cfg(test)]
 pub(crate) use import::STATEMENTS as IMPORT_STATEMENTS;
 pub use import::{Tie, assign_role, list_by_usernames, list_having_password, list_named, refresh_statistics};

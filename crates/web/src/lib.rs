@@ -8,6 +8,7 @@ mod card;
 mod console;
 mod cx;
 mod docs;
+mod download;
 mod health;
 mod locale;
 mod oauth;

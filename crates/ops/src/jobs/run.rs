@@ -16,7 +16,7 @@ use denizen_store::{self as store, Audited, Engine, Events, WriteTx, jobs::Count
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{import_users, reindex_users, subject};
+use super::{bulk_users, import_users, reindex_users, subject};
 use crate::{Actor, App, Cx, Error, ErrorKind, Result, admins, crypto::B64, cx::Detail};
 
 /// For how long a job is a node's own after each of its steps. A step takes a fraction of it.
@@ -143,7 +143,7 @@ impl Run {
     /// When it could not be made. Whether to try again says [`may_pass`](Self::may_pass).
     pub async fn step(&mut self) -> Result<Stepped> {
         let after = match &self.job.payload {
-            JobPayload::BulkUsers(_) => return Err(Error::internal("nothing makes such a job yet")),
+            JobPayload::BulkUsers(bulk) => bulk_users::step(self, bulk).await?,
             JobPayload::ImportUsers(import) => import_users::step(self, import).await?,
             JobPayload::ReindexUsers => reindex_users::step(self).await?,
         };

@@ -7,6 +7,7 @@ mod clients;
 pub(crate) mod document;
 mod events;
 mod gate;
+pub(crate) mod jobs;
 mod query;
 mod realms;
 mod roles;
@@ -14,7 +15,7 @@ mod settings;
 mod stats;
 #[cfg(test)]
 mod tests;
-mod users;
+pub(crate) mod users;
 
 use axum::{
     Router,
@@ -38,6 +39,7 @@ fn endpoints() -> OpenApiRouter<Web> {
         .merge(roles::endpoints())
         .merge(clients::endpoints())
         .merge(events::endpoints())
+        .merge(jobs::endpoints())
         .merge(stats::endpoints())
 }
 

@@ -2,9 +2,11 @@
 
 mod admin;
 mod api_keys;
+mod bulk;
 mod create;
 mod credentials;
 mod events;
+pub(crate) mod export;
 mod roles;
 mod sessions;
 mod state;
@@ -36,6 +38,8 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
     OpenApiRouter::new()
         .routes(routes!(list, create::create))
         .routes(routes!(read, change, delete))
+        .merge(bulk::endpoints())
+        .merge(export::endpoints())
         .merge(state::endpoints())
         .merge(credentials::endpoints())
         .merge(api_keys::endpoints())
