@@ -15,6 +15,7 @@ mod oauth;
 mod problem;
 pub mod render;
 mod security;
+mod upload;
 
 use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware, response::Response, routing::get};
 use denizen_ops::App;

@@ -3,6 +3,7 @@
 use axum::{Json, response::Response};
 use denizen_model::{
     GroupId, JobId, Timestamp, UserId,
+    imports::{ImportFormat, ImportMode, ImportOutcome},
     jobs::{BulkAction, ItemOutcome, Job, JobItem, JobKind, JobPayload, JobState, UserSet},
     pages::{Cursor, MAX_LIMIT},
     permissions::markers::UsersRead,
@@ -59,6 +60,9 @@ pub(super) struct JobView {
     /// What a bulk action does to whom.
     #[serde(skip_serializing_if = "Option::is_none")]
     bulk: Option<BulkView>,
+    /// What an import has come to so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    import: Option<ImportView>,
     /// Who started it; `null` for Denizen itself.
     created_by: Option<UserId>,
     /// Their name at that time.
@@ -87,8 +91,49 @@ struct BulkView {
     expected_count: Option<u64>,
 }
 
+/// An import: how it is done, and how many rows had which outcome so far.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Import)]
+struct ImportView {
+    /// How the file is written.
+    format: ImportFormat,
+    /// What happens to users that exist already.
+    mode: ImportMode,
+    /// Whether nothing is kept but the report.
+    dry_run: bool,
+    /// Users that were created.
+    created: u64,
+    /// Users that were changed.
+    updated: u64,
+    /// Users that are as the file says already.
+    unchanged: u64,
+    /// Users that exist already and were left alone.
+    exists: u64,
+    /// Rows that were rejected.
+    rejected: u64,
+}
+
+impl ImportView {
+    fn of(job: &Job) -> Option<Self> {
+        let JobPayload::ImportUsers(import) = &job.payload else { return None };
+        let counts = jobs::import_counts(job).unwrap_or_default();
+        let count = |outcome| counts.iter().find(|(of, _)| *of == outcome).map_or(0, |(_, count)| *count);
+        Some(Self {
+            format: import.format,
+            mode: import.mode,
+            dry_run: import.dry_run,
+            created: count(ImportOutcome::Created),
+            updated: count(ImportOutcome::Updated),
+            unchanged: count(ImportOutcome::Unchanged),
+            exists: count(ImportOutcome::Exists),
+            rejected: count(ImportOutcome::Rejected),
+        })
+    }
+}
+
 impl From<Job> for JobView {
     fn from(job: Job) -> Self {
+        let import = ImportView::of(&job);
         let (kind, title) = (job.payload.kind(), job.payload.title());
         let bulk = match job.payload {
             JobPayload::BulkUsers(bulk) => {
@@ -113,6 +158,7 @@ impl From<Job> for JobView {
             error: job.error,
             cancel_requested: job.cancel_requested,
             bulk,
+            import,
             created_by: job.created_by,
             created_by_name: job.created_by_name,
             created_at: job.created_at,

@@ -260,7 +260,7 @@ impl Piece<'_> {
             check_machine(says, &mut errors);
         }
         let mut user = before.clone();
-        users::apply(&mut user, patch(says), false, &mut errors);
+        users::apply(&mut user, patch(says, &before), false, &mut errors);
         check_user(&user, &mut errors);
         let switches = says.enabled.is_some_and(|enabled| enabled != before.enabled);
         if !errors.is_empty() {

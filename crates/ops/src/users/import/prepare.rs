@@ -154,13 +154,18 @@ pub(super) fn check_machine(says: &ImportUser, errors: &mut FieldErrors) {
 }
 
 /// What a row changes about a user who exists.
-pub(super) fn patch(says: &ImportUser) -> UserPatch {
+pub(super) fn patch(says: &ImportUser, before: &User) -> UserPatch {
+    // The same address in other letters is no other address, and stays verified.
+    let same = |email: &Option<String>| match (email, &before.email) {
+        (Some(email), Some(before)) => email.eq_ignore_ascii_case(before),
+        _ => false,
+    };
     let state = |verified: bool| {
         if verified { VerificationState::Verified } else { VerificationState::Unverified }
     };
     UserPatch {
         username: None,
-        email: says.email.clone(),
+        email: says.email.clone().filter(|email| !same(email)),
         email_state: says.email_verified.map(state),
         phone: says.phone.clone(),
         phone_state: says.phone_verified.map(state),

@@ -7,6 +7,7 @@ mod create;
 mod credentials;
 mod events;
 pub(crate) mod export;
+mod import;
 mod roles;
 mod sessions;
 mod state;
@@ -40,6 +41,7 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
         .routes(routes!(read, change, delete))
         .merge(bulk::endpoints())
         .merge(export::endpoints())
+        .merge(import::endpoints())
         .merge(state::endpoints())
         .merge(credentials::endpoints())
         .merge(api_keys::endpoints())
