@@ -2,6 +2,7 @@
 
 mod contract;
 mod inputs;
+mod jobs;
 
 use std::sync::{
     Arc,
