@@ -233,7 +233,7 @@ async fn a_bulk_action_takes_the_permission_of_the_single_one() {
     let refused: Vec<Value> = items(&fixture, &owner, &all).await;
     let powerful = |item: &&Value| item["message"].as_str().unwrap().contains("more permissions");
     let refused: Vec<&Value> = refused.iter().filter(powerful).collect();
-    assert_eq!(refused.len(), 1, "the owner: {refused:?}");
+    assert_eq!(refused.len(), 2, "the owner and the auditor, who holds what support does not: {refused:?}");
     assert_eq!(refused[0]["outcome"], "failed");
     assert_eq!(fixture.get(&owner, &format!("{MAIN}/jobs")).await.status, StatusCode::OK, "who is still there");
 }
