@@ -1,10 +1,14 @@
 //! Bringing up to date what lists of users go by, for all users of a realm.
 
 use denizen_model::{
-    RealmId, Timestamp, UserId,
+    RealmId,
     jobs::{Job, JobPayload},
 };
-use denizen_store::{self as store, jobs::Counts};
+use denizen_store::{
+    self as store,
+    jobs::Counts,
+    users::{Place, index::IndexContext},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Run, create, run::Advance};
@@ -16,8 +20,8 @@ const BATCH: u32 = 500;
 /// How far it has come.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Progress {
-    /// The last user seen: when they were made, in microseconds, and who they are.
-    after: Option<(i64, UserId)>,
+    /// The place of the last user seen.
+    after: Option<Place>,
 }
 
 /// Starts the job for a realm: after a change of what is searched, such as a definition of attributes.
@@ -36,12 +40,12 @@ pub(super) async fn step(run: &Run) -> Result<Option<Job>> {
             Some(total) => total,
             None => store::users::count_all(tx, job.realm_id, None, None)?.count,
         };
-        let after = progress.after.map(|(at, id)| (Timestamp::from_micros(at), id));
-        let users = store::users::list_places(tx, job.realm_id, after, BATCH)?;
+        let users = store::users::list_places(tx, job.realm_id, progress.after, BATCH)?;
+        let context = IndexContext::load(tx, job.realm_id)?;
         for (_, id) in &users {
-            store::users::reindex(tx, job.realm_id, *id)?;
+            store::users::index::reindex_in(tx, &context, job.realm_id, *id)?;
         }
-        progress.after = users.last().map(|(at, id)| (at.as_micros(), *id)).or(progress.after);
+        progress.after = users.last().map(|(place, _)| *place).or(progress.after);
         let done = u32::try_from(users.len()).unwrap_or(BATCH);
         let counts = Counts { done, ..Counts::default() };
         Ok(Advance::to(&progress)?.total(total).counts(counts).finished(done < BATCH))

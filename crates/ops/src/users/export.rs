@@ -2,7 +2,6 @@
 
 use denizen_model::{
     events::{EventType, NewEvent},
-    pages::Cursor,
     permissions::markers::UsersExport,
     realms::Realm,
     users::{User, UserQuery},
@@ -11,7 +10,7 @@ use denizen_store::{self as store, Events};
 
 use super::asked_in;
 use crate::{
-    App, Cx, May, Result,
+    App, Cx, Error, May, Result,
     cx::{Detail, realm_subject},
 };
 
@@ -87,18 +86,17 @@ impl Export {
     /// # Errors
     /// When the database fails.
     pub async fn next(&mut self) -> Result<Vec<User>> {
-        if self.ended {
-            return Ok(Vec::new());
+        // A page may hold nobody, when all of it was deleted in the meantime.
+        while !self.ended {
+            let (realm, query) = (self.realm.id, self.query.clone());
+            let page = self.app.db().read(move |tx| Ok::<_, Error>(store::users::list(tx, realm, &query)?)).await?;
+            self.ended = page.next.is_none();
+            self.query.after = page.next;
+            if !page.items.is_empty() {
+                return Ok(page.items);
+            }
         }
-        let (realm, query) = (self.realm.id, self.query.clone());
-        let page = self.app.db().read(move |tx| Ok::<_, crate::Error>(store::users::list(tx, realm, &query)?)).await?;
-        self.place(page.next);
-        Ok(page.items)
-    }
-
-    fn place(&mut self, next: Option<Cursor>) {
-        self.ended = next.is_none();
-        self.query.after = next;
+        Ok(Vec::new())
     }
 
     /// Notes that so many more users were handed out.

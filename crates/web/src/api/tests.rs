@@ -3,6 +3,7 @@
 mod contract;
 mod import;
 mod inputs;
+mod jobs;
 
 use std::sync::{
     Arc,

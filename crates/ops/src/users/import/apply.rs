@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use denizen_model::{
     AuthenticatorId, UserId,
+    authenticators::AuthenticatorType,
     events::{EventType, NewEvent},
     imports::{ImportMode, ImportOutcome, ImportUser},
     jobs::{ImportUsers, ItemOutcome, Job, JobItem},
     realms::Realm,
     text::fold,
-    users::{User, UserKind, check_user},
+    users::{Facet, User, UserKind, check_user},
     validation::FieldErrors,
 };
 use denizen_store::{self as store, WriteTx, authenticators::StoredPassword, users::Tie};
@@ -204,10 +205,15 @@ impl Piece<'_> {
                 event = event.detail(many(tie), names);
             }
         }
+        let mut held: Vec<Facet> = ties.iter().filter_map(|(tie, id, _)| facet(*tie, id)).collect();
+        if wanted.says.password_hash.is_some() {
+            held.push(Facet::Authenticator(AuthenticatorType::Password));
+        }
         for tie in ties {
             new.ties.entry(tie).or_default().push(user.id);
         }
         new.users.push(user.clone());
+        new.held.push(held);
         self.existing.insert(wanted.key.clone(), user.clone());
         self.applied.events.push(of_import(event, self.job.id, row.line));
         self.note(ImportOutcome::Created);
@@ -225,8 +231,9 @@ impl Piece<'_> {
         for ((tie, id, _), users) in &new.ties {
             self.tie(tx, *tie, id, users)?;
         }
-        let ids: Vec<UserId> = new.users.iter().map(|user| user.id).collect();
-        Ok(store::users::index_many(tx, realm, &ids)?)
+        let held: Vec<(&User, &[Facet])> =
+            new.users.iter().zip(&new.held).map(|(user, held)| (user, held.as_slice())).collect();
+        Ok(store::users::index_many(tx, realm, &held)?)
     }
 
     /// Ties users to a role, a group or an organization; answers those who were not tied to it yet.
@@ -375,8 +382,18 @@ impl Piece<'_> {
 #[derive(Default)]
 struct New {
     users: Vec<User>,
+    /// What each of them holds, in the same order.
+    held: Vec<Vec<Facet>>,
     passwords: Vec<(UserId, StoredPassword)>,
     ties: Ties,
+}
+
+fn facet(tie: Tie, id: &str) -> Option<Facet> {
+    match tie {
+        Tie::Role => id.parse().ok().map(Facet::Role),
+        Tie::Group => id.parse().ok().map(Facet::Group),
+        Tie::Organization => id.parse().ok().map(Facet::Organization),
+    }
 }
 
 fn what(tie: Tie) -> &'static str {
