@@ -4,8 +4,10 @@ mod actions;
 mod activity;
 mod attributes;
 mod authenticators;
+mod bulk;
 mod confirm;
 mod details;
+mod export;
 mod list;
 mod new;
 mod roles;
@@ -33,6 +35,9 @@ pub(super) fn router() -> Router<Web> {
     let user = |path: &str| format!("/admin/{{realm}}/users/{{user}}{path}");
     Router::new()
         .route("/admin/{realm}/users", get(list::show).post(new::create))
+        .route("/admin/{realm}/users/bulk", get(bulk::ask).post(bulk::ask_posted))
+        .route("/admin/{realm}/users/bulk/start", post(bulk::start))
+        .route("/admin/{realm}/users/export", get(export::ask).post(export::send))
         .route("/admin/{realm}/users/new", get(new::human))
         .route("/admin/{realm}/users/new-machine", get(new::machine))
         .route(&user(""), get(details::show).post(details::save))
