@@ -18,7 +18,7 @@ use denizen_model::{
 use denizen_store::{self as store, Events, ReadTx, WriteTx};
 
 pub use bulk_users::{bulk, preview};
-pub use import_users::import_counts;
+pub use import_users::{import_counts, kept_upload};
 pub use reindex_users::start_reindex;
 pub use run::{Run, Stepped, release_abandoned, take, wait};
 

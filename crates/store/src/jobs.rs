@@ -54,6 +54,7 @@ statements! {
     LIST_ITEMS_OF = "SELECT position, subject, name, outcome, message FROM job_items WHERE job_id = ?1 AND outcome = ?4 AND position > ?2 ORDER BY position LIMIT ?3";
     ADD_INPUT = "INSERT INTO job_inputs (job_id, part, content) VALUES (?1, ?2, ?3)";
     FIND_INPUT = "SELECT content FROM job_inputs WHERE job_id = ?1 AND part = ?2";
+    MOVE_INPUTS = "UPDATE job_inputs SET job_id = ?2 WHERE job_id = ?1";
     REMOVE_INPUTS = "DELETE FROM job_inputs WHERE job_id = ?1";
     REMOVE_ITEMS = "DELETE FROM job_items WHERE job_id = ?1 AND position IN (SELECT position FROM job_items WHERE job_id = ?1 ORDER BY position LIMIT 5000)";
     LIST_OLD = "SELECT id FROM jobs WHERE finished_at < ?1 ORDER BY finished_at LIMIT 20";
@@ -352,6 +353,14 @@ pub fn list_items(
 /// When the database fails, or there is such a piece.
 pub fn add_input(tx: &mut WriteTx<'_>, id: JobId, part: i64, content: &str) -> Result<()> {
     tx.execute(&ADD_INPUT, params![id, part, content]).map(drop)
+}
+
+/// Gives what was uploaded for one job to another.
+///
+/// # Errors
+/// When the database fails.
+pub fn move_inputs(tx: &mut WriteTx<'_>, from: JobId, to: JobId) -> Result<()> {
+    tx.execute(&MOVE_INPUTS, params![from, to]).map(drop)
 }
 
 /// A piece of what was uploaded for a job.

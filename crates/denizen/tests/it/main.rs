@@ -14,6 +14,8 @@ mod faults;
 #[cfg(test)]
 mod imports;
 #[cfg(test)]
+mod jobs;
+#[cfg(test)]
 mod nodes;
 #[cfg(test)]
 mod oauth;

@@ -4,8 +4,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use denizen_model::{
+    JobId,
     imports::ImportOutcome,
-    jobs::{ImportUsers, Job},
+    jobs::{ImportUsers, Job, JobState},
 };
 use denizen_store::{self as store, jobs::Counts};
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,9 @@ pub(crate) struct Progress {
     lines: u64,
     /// How many rows had which outcome, by its name.
     counts: BTreeMap<String, u64>,
+    /// After a dry run, the job that waits with the same file, to be started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kept: Option<JobId>,
 }
 
 impl Progress {
@@ -43,6 +47,15 @@ impl Progress {
 pub fn import_counts(job: &Job) -> Result<Vec<(ImportOutcome, u64)>> {
     let progress: Progress = progress_of(job)?;
     Ok(ImportOutcome::ALL.iter().map(|outcome| (*outcome, progress.count(*outcome))).collect())
+}
+
+/// The upload that a finished dry run has left to be imported, while there is one.
+///
+/// # Errors
+/// When it is no import.
+pub fn kept_upload(job: &Job) -> Result<Option<JobId>> {
+    let progress: Progress = progress_of(job)?;
+    Ok(progress.kept.filter(|_| job.state == JobState::Done))
 }
 
 /// One step.
@@ -100,9 +113,19 @@ fn again(error: Error) -> Error {
 
 async fn finish(run: &Run, import: &ImportUsers, progress: Progress) -> Result<Option<Job>> {
     let grown = !import.dry_run && progress.count(ImportOutcome::Created) >= MANY;
-    run.commit(move |tx, _, job| {
+    let (dry_run, next) = (import.dry_run, JobId::new(run.app().now(), run.app().id_bytes()));
+    run.commit(move |tx, cx, job| {
+        let mut progress = progress.clone();
         if grown {
             store::users::refresh_statistics(tx)?;
+        }
+        if dry_run {
+            // Whoever liked what they saw need not send the file again. It goes within a day if nobody did.
+            let kept = Job { id: next, created_at: cx.now, ..job.clone() };
+            store::jobs::insert(tx, &kept, true)?;
+            store::jobs::set_payload(tx, next, &kept.payload, Some(job.handled()))?;
+            store::jobs::move_inputs(tx, job.id, next)?;
+            progress.kept = Some(next);
         }
         Ok(Advance::to(&progress)?.total(job.handled()).finished(true))
     })

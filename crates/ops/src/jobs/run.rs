@@ -20,7 +20,7 @@ use super::{bulk_users, import_users, reindex_users, subject};
 use crate::{Actor, App, Cx, Error, ErrorKind, Result, admins, crypto::B64, cx::Detail};
 
 /// For how long a job is a node's own after each of its steps. A step takes a fraction of it.
-const LEASE: Duration = Duration::from_secs(20);
+const LEASE: Duration = Duration::from_secs(15);
 
 /// A job under this node's lease.
 pub struct Run {

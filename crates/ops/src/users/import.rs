@@ -145,7 +145,9 @@ pub struct Preview {
     pub format: ImportFormat,
     /// How many rows it has.
     pub rows: u64,
-    /// Its columns, each with what it seems to mean.
+    /// What was chosen when it was tried out; else the defaults.
+    pub mode: ImportMode,
+    /// Its columns, each with what it was said or seems to mean.
     pub columns: Vec<(String, Option<ImportField>)>,
     /// The first rows.
     pub first: Vec<Vec<String>>,
@@ -190,8 +192,12 @@ pub async fn preview(app: &App, cx: &Cx, may: &May<UsersWrite>, id: JobId) -> Re
             *value = value.chars().take(SHOWN_CHARS).chain(['…']).collect();
         }
     }
-    let columns = names.into_iter().map(|name| (name.trim().to_owned(), ImportField::guess(&name))).collect();
-    Ok(Preview { format: import.format, rows: job.total.unwrap_or(0), columns, first })
+    let meaning = |name: &str| match import.columns.mapping.0.get(name) {
+        Some(field) => field.clone(),
+        None => ImportField::guess(name),
+    };
+    let columns = names.iter().map(|name| (name.trim().to_owned(), meaning(name.trim()))).collect();
+    Ok(Preview { format: import.format, rows: job.total.unwrap_or(0), mode: import.mode, columns, first })
 }
 
 /// How an uploaded file is to be imported.

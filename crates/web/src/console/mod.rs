@@ -12,6 +12,7 @@ mod errors;
 mod flash;
 mod forms;
 mod frame;
+mod jobs;
 mod palette;
 mod realms;
 mod roles;
@@ -80,6 +81,7 @@ pub(crate) fn router(web: &Web) -> Router<Web> {
         .route("/admin/{realm}/palette", get(palette::find))
         .merge(users::router())
         .merge(roles::router())
+        .merge(jobs::router())
         .merge(clients::router())
         .merge(audit::router())
         .merge(settings::router())
