@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use denizen_model::{RealmId, Timestamp, realms::MAIN_REALM};
 use denizen_store::{self as store, Db, Location};
-use tokio::sync::RwLock;
+use tokio::sync::{Notify, RwLock};
 
 use crate::{
     Error, RealmState, Result,
@@ -47,6 +47,7 @@ struct Inner {
     refresh_key: MacKey,
     realms: RwLock<Realms>,
     verified: VerifiedTokens,
+    jobs: Notify,
 }
 
 /// The realms that were read, by both names they go by.
@@ -91,6 +92,7 @@ impl App {
                 refresh_key: MacKey::new(&refresh),
                 realms: RwLock::default(),
                 verified: VerifiedTokens::default(),
+                jobs: Notify::new(),
             }),
         };
         crate::realms::ensure_main(&app).await?;
@@ -144,6 +146,11 @@ impl App {
 
     pub(crate) fn verified(&self) -> &VerifiedTokens {
         &self.inner.verified
+    }
+
+    /// Rings when a job is waiting.
+    pub(crate) fn job_bell(&self) -> &Notify {
+        &self.inner.jobs
     }
 
     /// Ten random bytes for an id.

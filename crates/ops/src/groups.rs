@@ -2,14 +2,14 @@
 
 use denizen_model::{
     GroupId, RealmId, UserId,
-    events::{EventType, SubjectKind, SubjectRef},
+    events::{EventType, NewEvent, SubjectKind, SubjectRef},
     groups::{Group, check_group},
     pages::{Cursor, Page},
     permissions::markers::{GroupsRead, GroupsWrite, UsersRead},
     users::User,
     validation::FieldErrors,
 };
-use denizen_store::{self as store, Events, ReadTx};
+use denizen_store::{self as store, Events, ReadTx, WriteTx};
 use serde_json::json;
 
 use crate::{
@@ -235,14 +235,31 @@ pub async fn remove(app: &App, cx: &Cx, may: May<GroupsWrite>, user: UserId, id:
     change(app, cx, may, user, id, false).await
 }
 
+/// The name of a group, inside a transaction.
+pub(crate) fn name_in(tx: &mut ReadTx<'_>, realm: RealmId, id: GroupId) -> Result<String> {
+    get_group(tx, realm, id).map(|group| group.name)
+}
+
+/// Puts users into a group or takes them out, inside a transaction; answers an event, to be recorded, for each for
+/// whom it was a change.
+pub(crate) fn change_in(
+    tx: &mut WriteTx<'_>,
+    app: &App,
+    cx: &Cx,
+    group: GroupId,
+    users: &[User],
+    join: bool,
+    realm: RealmId,
+) -> Result<Vec<NewEvent>> {
+    let group = get_group(tx, realm, group)?;
+    if join { circle(&group).add(tx, app, cx, users) } else { circle(&group).remove(tx, app, cx, users) }
+}
+
 async fn change(app: &App, cx: &Cx, may: May<GroupsWrite>, user: UserId, id: GroupId, join: bool) -> Result<()> {
     let (app2, cx2, realm) = (app.clone(), cx.clone(), may.realm());
     let changed = app.write(cx, move |mut tx| {
         let user = [get_in(&mut tx, realm, user)?];
-        let group = get_group(&mut tx, realm, id)?;
-        let circle = circle(&group);
-        let events =
-            if join { circle.add(&mut tx, &app2, &cx2, &user)? } else { circle.remove(&mut tx, &app2, &cx2, &user)? };
+        let events = change_in(&mut tx, &app2, &cx2, id, &user, join, realm)?;
         commit(tx, events)
     });
     changed.await.map(drop)

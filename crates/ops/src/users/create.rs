@@ -194,7 +194,8 @@ pub(crate) async fn create_bare_machine(app: &App, cx: &Cx, may: May<UsersWrite>
     store_machine(app, cx, &state, user).await
 }
 
-fn machine(app: &App, cx: &Cx, state: &RealmState, new: NewMachine, errors: &mut FieldErrors) -> User {
+/// The record of a machine, checked but for what the realm's definitions say.
+pub(crate) fn machine(app: &App, cx: &Cx, state: &RealmState, new: NewMachine, errors: &mut FieldErrors) -> User {
     let mut user = blank(app, cx, &state.realm, UserKind::Machine);
     new.name.trim().clone_into(&mut user.name);
     user.username = given(new.username).unwrap_or_else(|| generated_username(app));

@@ -30,6 +30,8 @@ statements! {
         postgres: "SELECT DISTINCT word FROM search_words WHERE word = variant AND variant IN (SELECT json_array_elements_text(CAST(CAST(?1 AS TEXT) AS JSON)))";
     ADD_WORD = "INSERT INTO search_words (variant, word) SELECT value, ?2 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING",
         postgres: "INSERT INTO search_words (variant, word) SELECT json_array_elements_text(CAST(CAST(?1 AS TEXT) AS JSON)), ?2 ON CONFLICT DO NOTHING";
+    ADD_MANY_WORDS = "INSERT INTO search_words (variant, word) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING",
+        postgres: "INSERT INTO search_words (variant, word) SELECT value->>0, value->>1 FROM json_array_elements(CAST(CAST(?1 AS TEXT) AS json)) ON CONFLICT DO NOTHING";
     REMOVE_WORD = "DELETE FROM search_words WHERE word = ?2 AND variant IN (SELECT value FROM json_each(?1))",
         postgres: "DELETE FROM search_words WHERE word = ?2 AND variant IN (SELECT json_array_elements_text(CAST(CAST(?1 AS TEXT) AS JSON)))";
     WORD_IN_USE = "SELECT CAST(1 AS BIGINT) AS found FROM user_search WHERE user_search MATCH 'near_text : \" ' || ?1 || ' \"' LIMIT 1",
@@ -208,6 +210,19 @@ pub(crate) fn add_words(tx: &mut WriteTx<'_>, words: Vec<String>) -> Result<()> 
         tx.execute(&ADD_WORD, params![to_json(&typo_variants(&word))?, &word])?;
     }
     Ok(())
+}
+
+/// As [`add_words`], for the words of many.
+pub(super) fn add_many_words(tx: &mut WriteTx<'_>, mut words: BTreeSet<String>) -> Result<()> {
+    if words.is_empty() {
+        return Ok(());
+    }
+    for known in tx.list(&KNOWN_WORDS, params![to_json(&words)?], |row| row.text("word"))? {
+        words.remove(&known);
+    }
+    let variants: Vec<(String, &String)> =
+        words.iter().flat_map(|word| typo_variants(word).into_iter().map(move |variant| (variant, word))).collect();
+    if variants.is_empty() { Ok(()) } else { tx.execute(&ADD_MANY_WORDS, params![to_json(&variants)?]).map(drop) }
 }
 
 /// Forgets the words of somebody who is gone, but for those that others have too.

@@ -9,6 +9,7 @@ pub(crate) mod document;
 mod events;
 mod gate;
 mod groups;
+pub(crate) mod jobs;
 mod organizations;
 mod query;
 mod realms;
@@ -17,7 +18,7 @@ mod settings;
 mod stats;
 #[cfg(test)]
 mod tests;
-mod users;
+pub(crate) mod users;
 
 use axum::{
     Router,
@@ -44,6 +45,7 @@ fn endpoints() -> OpenApiRouter<Web> {
         .merge(organizations::endpoints())
         .merge(clients::endpoints())
         .merge(events::endpoints())
+        .merge(jobs::endpoints())
         .merge(stats::endpoints())
 }
 

@@ -3,7 +3,9 @@
 mod attributes;
 mod contract;
 mod groups;
+mod import;
 mod inputs;
+mod jobs;
 
 use std::sync::{
     Arc,

@@ -14,6 +14,7 @@ mod flash;
 mod forms;
 mod frame;
 mod groups;
+mod jobs;
 mod members;
 mod organizations;
 mod palette;
@@ -86,6 +87,7 @@ pub(crate) fn router(web: &Web) -> Router<Web> {
         .merge(organizations::router())
         .merge(groups::router())
         .merge(roles::router())
+        .merge(jobs::router())
         .merge(clients::router())
         .merge(audit::router())
         .merge(settings::router())

@@ -153,6 +153,10 @@ async fn every_operation_names_the_field_it_does_not_know() {
         if !["post", "put", "patch"].contains(&method) || !operation.contains_key("requestBody") && method != "post" {
             continue;
         }
+        // A file is read line by line, by tests of its own.
+        if operation.get("requestBody").is_some_and(|body| body["content"].get("application/json").is_none()) {
+            continue;
+        }
         let answer = fixture.call(&key, &method.to_uppercase(), &filled(path, "main"), &[], Some(&sent)).await;
         assert_eq!((answer.status.as_u16(), answer.wrong()), (422, vec!["colour"]), "{method} {path}: {}", answer.body);
     }

@@ -2,10 +2,13 @@
 
 mod admin;
 mod api_keys;
+mod bulk;
 mod create;
 mod credentials;
 mod events;
+pub(crate) mod export;
 mod groups;
+mod import;
 mod memberships;
 mod roles;
 mod sessions;
@@ -36,6 +39,9 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
     OpenApiRouter::new()
         .routes(routes!(list, create::create))
         .routes(routes!(read, change, delete))
+        .merge(bulk::endpoints())
+        .merge(export::endpoints())
+        .merge(import::endpoints())
         .merge(state::endpoints())
         .merge(credentials::endpoints())
         .merge(api_keys::endpoints())

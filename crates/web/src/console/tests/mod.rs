@@ -2,6 +2,8 @@
 
 mod attributes;
 mod groups;
+mod import;
+mod jobs;
 mod pages;
 mod safety;
 mod support;

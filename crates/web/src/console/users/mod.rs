@@ -4,10 +4,13 @@ mod actions;
 mod activity;
 mod attributes;
 mod authenticators;
+mod bulk;
 mod confirm;
 pub(super) mod declared;
 mod details;
+mod export;
 mod groups;
+mod import;
 mod list;
 mod new;
 mod organizations;
@@ -17,7 +20,7 @@ mod show;
 
 use axum::{
     Router,
-    extract::{FromRequestParts, Path},
+    extract::{DefaultBodyLimit, FromRequestParts, Path},
     routing::{get, post},
 };
 use denizen_model::UserId;
@@ -36,7 +39,12 @@ pub(super) fn router() -> Router<Web> {
     let user = |path: &str| format!("/admin/{{realm}}/users/{{user}}{path}");
     Router::new()
         .route("/admin/{realm}/users", get(list::show).post(new::create))
+        .route("/admin/{realm}/users/bulk", get(bulk::ask).post(bulk::ask_posted))
+        .route("/admin/{realm}/users/bulk/start", post(bulk::start))
+        .route("/admin/{realm}/users/export", get(export::ask).post(export::send))
         .route("/admin/{realm}/users/new", get(new::human))
+        .route("/admin/{realm}/users/import", get(import::show).post(import::upload).layer(DefaultBodyLimit::disable()))
+        .route("/admin/{realm}/users/import/{upload}", get(import::columns).post(import::start))
         .route("/admin/{realm}/users/new-machine", get(new::machine))
         .route(&user(""), get(details::show).post(details::save))
         .route(&user("/authenticators"), get(authenticators::show))
