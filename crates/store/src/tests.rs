@@ -446,7 +446,7 @@ async fn matches_that_come_late_in_the_order_are_found() {
         loop {
             let (asked, realm_id) = (query.clone(), realm.id);
             let page = db.read(move |tx| users::list(tx, realm_id, &asked)).await.unwrap();
-            assert_eq!(page.total, denizen_model::pages::Total::exact(1300));
+            assert!((1200..=1400).contains(&page.total.count), "{:?}", page.total);
             seen.extend(page.items.iter().map(|user| user.id));
             query.after = page.next;
             if query.after.is_none() {

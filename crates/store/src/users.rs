@@ -16,12 +16,11 @@ use denizen_model::{
 #[cfg(test)]
 pub(crate) use batch::STATEMENTS as BATCH_STATEMENTS;
 pub use batch::{Place, list_places};
-pub use index::reindex;
+pub use index::{IndexContext, reindex, reindex_in};
 pub use list::{UserPage, list, list_both_ways};
 #[cfg(test)]
 pub(crate) use list::{all_texts, statements as list_statements};
 
-use self::index::IndexContext;
 use crate::{
     error::Result,
     sql::statements,

@@ -7,7 +7,9 @@ mod clients;
 pub(crate) mod document;
 mod events;
 mod gate;
+mod groups;
 pub(crate) mod jobs;
+mod organizations;
 mod query;
 mod realms;
 mod roles;
@@ -37,6 +39,8 @@ fn endpoints() -> OpenApiRouter<Web> {
         .merge(settings::endpoints())
         .merge(users::endpoints())
         .merge(roles::endpoints())
+        .merge(groups::endpoints())
+        .merge(organizations::endpoints())
         .merge(clients::endpoints())
         .merge(events::endpoints())
         .merge(jobs::endpoints())

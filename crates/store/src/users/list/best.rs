@@ -38,7 +38,7 @@ pub(super) fn is_scarce(matches: usize) -> bool {
     matches < SCARCE
 }
 
-const NEWEST: Order = Order { sort: UserSort::CreatedAt, direction: Direction::Descending };
+pub(super) const NEWEST: Order = Order { sort: UserSort::CreatedAt, direction: Direction::Descending };
 
 /// What was typed, as it is compared with whole fields.
 struct Wanted {
@@ -77,9 +77,12 @@ pub(super) fn find(tx: &mut ReadTx<'_>, search: &mut Search, query: &UserQuery, 
     let wanted = Wanted { text, username };
     let bounds = Bounds::after(query);
     let order = Order { sort: UserSort::BestMatch, direction: Direction::Ascending };
-    if search.sample.matches <= search.limits.few_best {
+    let asked = search.asked();
+    let rows_of_index = search.rows_of_index(&asked);
+    let walks = search.stretch().is_some_and(|stretch| stretch.unsigned_abs() < rows_of_index);
+    if search.sample.matches <= search.limits.few_best && (rows_of_index <= search.limits.few || !walks) {
         let at_most = search.limits.few_at_most;
-        let found = sql::found_keys(tx, search.realm_num, &search.tests, &search.asked(), at_most + 1)?;
+        let found = sql::found_keys(tx, search.realm_num, &search.tests, &asked, at_most + 1)?;
         if i64::try_from(found.len()).unwrap_or(i64::MAX) <= at_most {
             let mut rows: Vec<Row> = found.iter().map(|keys| wanted.row(keys, false)).collect();
             if is_scarce(rows.len()) {
@@ -113,7 +116,7 @@ pub(super) fn find(tx: &mut ReadTx<'_>, search: &mut Search, query: &UserQuery, 
             _ => rest(tx, search, &tests, from, open)?,
         };
         let found = keys.iter().map(|keys| wanted.row(keys, false)).collect();
-        let bounds = Bounds { place: from.cloned(), prefix: None };
+        let bounds = Bounds { place: from.cloned(), ..Bounds::default() };
         rows.extend(order.page(found, &bounds, open));
     }
     Ok(Found { rows, total })
@@ -151,7 +154,7 @@ fn beginning(
         CursorKey::Text(key) => Row { num: row.num, key: CursorKey::Text(key.get(1..).unwrap_or("").to_owned()) },
         CursorKey::Number(_) => row.clone(),
     });
-    let bounds = Bounds { place, prefix: Some(wanted.text.clone()) };
+    let bounds = Bounds { place, prefix: Some(wanted.text.clone()), cut: None };
     sql::walk_keys(tx, search.realm_num, &order, &bounds, i64::MAX, tests, limit)
 }
 
@@ -164,11 +167,12 @@ fn rest(tx: &mut ReadTx<'_>, search: &Search, tests: &[Test], from: Option<&Row>
         };
         Row { num: i64::MAX - part(21..41), key: CursorKey::Number(i64::MAX - part(1..21)) }
     });
-    let bounds = Bounds { place, prefix: None };
-    let stretch = search.stretch();
-    let found = sql::walk_keys(tx, search.realm_num, &NEWEST, &bounds, stretch, tests, limit)?;
-    if i64::try_from(found.len()).unwrap_or(i64::MAX) >= limit {
-        return Ok(found);
+    let bounds = Bounds { place, ..Bounds::default() };
+    if let Some(stretch) = search.stretch() {
+        let found = sql::walk_keys(tx, search.realm_num, &NEWEST, &bounds, stretch, tests, limit)?;
+        if i64::try_from(found.len()).unwrap_or(i64::MAX) >= limit {
+            return Ok(found);
+        }
     }
     sql::sorted_keys(tx, search.realm_num, &NEWEST, &bounds, tests, &search.asked(), limit)
 }
@@ -178,12 +182,15 @@ fn near_keys(tx: &mut ReadTx<'_>, search: &Search, terms: &[String], found: &[Ro
     if terms.is_empty() {
         return Ok(Vec::new());
     }
+    let alone = terms.len() == 1 && found.is_empty() && search.tests.len() == 1;
     let mut tests = Vec::new();
     for term in terms {
         let begins = if term.chars().count() < 3 { word_beginning(term) } else { format!(" {term}") };
         let mut near = vec![begins];
+        // What nobody has need not be looked for again.
+        let text = if alone { None } else { Some(Test::needle(term)) };
         near.extend(index::meant(tx, term)?.into_iter().map(|word| format!(" {word} ")));
-        tests.push(Test::Near { text: Test::needle(term), near });
+        tests.push(Test::Near { text, near });
     }
     let mut asked = vec![true; tests.len()];
     asked.extend(search.asked().into_iter().skip(terms.len()));

@@ -7,6 +7,8 @@ mod create;
 mod credentials;
 mod events;
 pub(crate) mod export;
+mod groups;
+mod memberships;
 mod roles;
 mod sessions;
 mod state;
@@ -24,7 +26,7 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::view::UserView;
+pub(super) use self::view::UserView;
 use super::{
     answer::{Answer, DONE, List, Record},
     ask::{Ask, Id, check_version},
@@ -43,6 +45,8 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
         .merge(api_keys::endpoints())
         .merge(sessions::endpoints())
         .merge(roles::endpoints())
+        .merge(groups::endpoints())
+        .merge(memberships::endpoints())
         .merge(admin::endpoints())
         .merge(events::endpoints())
 }

@@ -8,8 +8,10 @@ mod bulk;
 mod confirm;
 mod details;
 mod export;
+mod groups;
 mod list;
 mod new;
+mod organizations;
 mod roles;
 mod sessions;
 mod show;
@@ -51,6 +53,10 @@ pub(super) fn router() -> Router<Web> {
         .route(&user("/activity"), get(activity::show))
         .route(&user("/roles"), get(roles::show).post(roles::assign))
         .route(&user("/roles/{role}/remove"), post(roles::remove))
+        .route(&user("/groups"), get(groups::show).post(groups::add))
+        .route(&user("/groups/{group}/remove"), post(groups::remove))
+        .route(&user("/organizations"), get(organizations::show).post(organizations::add))
+        .route(&user("/organizations/{organization}/remove"), post(organizations::remove))
         .route(&user("/administrator"), post(roles::grant))
         .route(&user("/administrator/revoke"), get(roles::confirm_revoke).post(roles::revoke))
         .route(&user("/disable"), get(actions::confirm_disable).post(actions::disable))
