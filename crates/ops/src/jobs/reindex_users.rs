@@ -7,7 +7,7 @@ use denizen_model::{
 use denizen_store::{
     self as store,
     jobs::Counts,
-    users::{Place, index::IndexContext},
+    users::{IndexContext, Place},
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +43,7 @@ pub(super) async fn step(run: &Run) -> Result<Option<Job>> {
         let users = store::users::list_places(tx, job.realm_id, progress.after, BATCH)?;
         let context = IndexContext::load(tx, job.realm_id)?;
         for (_, id) in &users {
-            store::users::index::reindex_in(tx, &context, job.realm_id, *id)?;
+            store::users::reindex_in(tx, &context, job.realm_id, *id)?;
         }
         progress.after = users.last().map(|(place, _)| *place).or(progress.after);
         let done = u32::try_from(users.len()).unwrap_or(BATCH);
