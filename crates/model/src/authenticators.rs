@@ -80,3 +80,11 @@ pub struct ApiKey {
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
 }
+
+impl ApiKey {
+    /// Whether it works no more.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+}

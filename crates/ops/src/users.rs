@@ -1,6 +1,7 @@
 //! Users: create, list, read, change, enable and disable, delete.
 
 mod create;
+pub mod duplicates;
 mod update;
 
 use denizen_model::{
@@ -16,7 +17,7 @@ use denizen_store::{self as store, Events, ReadTx};
 
 pub use create::{Created, create_human, create_machine};
 pub(crate) use create::{human, prepare_password};
-pub use update::{disable, enable, update, verify_email};
+pub use update::{Contact, disable, enable, set_verification, update};
 
 use crate::{App, Cx, Error, May, Result, admins, cx::Detail};
 

@@ -15,6 +15,7 @@ pub(crate) use list::all_texts;
 pub use list::list;
 
 use crate::{
+    duplicates,
     error::Result,
     sql::statements,
     tx::{ReadTx, WriteTx},
@@ -153,6 +154,7 @@ pub fn insert(tx: &mut WriteTx<'_>, user: &User) -> Result<()> {
             user.version,
         ],
     )?;
+    duplicates::insert(tx, user.realm_id, &[user])?;
     count(tx, user, 1)
 }
 
@@ -197,6 +199,7 @@ pub fn update(tx: &mut WriteTx<'_>, before: &User, user: &User) -> Result<bool> 
     if tx.execute(&UPDATE, &values)? == 0 {
         return Ok(false);
     }
+    duplicates::update(tx, before, user)?;
     if before.enabled != user.enabled {
         count(tx, before, -1)?;
         count(tx, user, 1)?;
@@ -242,6 +245,7 @@ pub fn find_by_identifier(tx: &mut ReadTx<'_>, realm: RealmId, typed: &str) -> R
 /// # Errors
 /// When the database fails.
 pub fn delete(tx: &mut WriteTx<'_>, user: &User) -> Result<bool> {
+    duplicates::forget(tx, user)?;
     let deleted = tx.execute(&DELETE, params![user.realm_id, user.id])? == 1;
     if deleted {
         count(tx, user, -1)?;
