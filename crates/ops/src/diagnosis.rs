@@ -24,7 +24,7 @@ use crate::{App, Cx, May, Result, users::get_in};
 
 /// How many failed attempts are looked at.
 const FAILURES: u32 = 10;
-/// How many sessions are looked at, live ones among the first.
+/// How many of the latest sessions are looked at.
 const SESSIONS: u32 = 50;
 
 /// What a check looks at.

@@ -1,6 +1,8 @@
 //! The API as its callers see it: the real router over a real application.
 
 mod contract;
+mod diagnosis;
+mod duplicates;
 mod inputs;
 
 use std::sync::{

@@ -4,6 +4,8 @@ mod admin;
 mod api_keys;
 mod create;
 mod credentials;
+mod diagnosis;
+mod duplicates;
 mod events;
 mod roles;
 mod sessions;
@@ -43,6 +45,8 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
         .merge(roles::endpoints())
         .merge(admin::endpoints())
         .merge(events::endpoints())
+        .merge(diagnosis::endpoints())
+        .merge(duplicates::endpoints())
 }
 
 /// Whether a user can sign in.
