@@ -6,6 +6,7 @@
 //! into a page inside the frame.
 
 mod audit;
+mod back;
 mod clients;
 mod cookies;
 mod errors;

@@ -68,6 +68,7 @@ fn actions(page: &ConsoleCx) -> Vec<Item> {
     let all = [
         (can.users_write, "Create user", "users/new", "user-plus"),
         (can.users_write, "Create machine", "users/new-machine", "machine"),
+        (page.holds().contains(Permission::UsersRead), "Review likely duplicates", "users/duplicates", "users"),
         (can.roles_write, "Create role", "roles/new", "roles"),
         (can.clients_write, "Create client", "clients/new", "clients"),
         (can.realms_manage, "Manage realms", "realms", "realms"),

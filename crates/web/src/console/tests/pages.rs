@@ -22,6 +22,7 @@ async fn every_page_shows() {
         "users?sort=-role",
         "users/new",
         "users/new-machine",
+        "users/duplicates",
         "roles",
         "roles/new",
         "clients",
@@ -49,7 +50,9 @@ async fn every_page_shows() {
         "/password/clear",
         "/temporary-password",
         "/sessions/revoke-all",
+        "/administrator",
         "/administrator/revoke",
+        "/diagnosis",
         "/keys/new",
     ];
     for tab in tabs {

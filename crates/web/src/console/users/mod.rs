@@ -5,7 +5,10 @@ mod activity;
 mod attributes;
 mod authenticators;
 mod confirm;
+mod contacts;
 mod details;
+mod diagnosis;
+mod duplicates;
 mod list;
 mod new;
 mod roles;
@@ -35,6 +38,7 @@ pub(super) fn router() -> Router<Web> {
         .route("/admin/{realm}/users", get(list::show).post(new::create))
         .route("/admin/{realm}/users/new", get(new::human))
         .route("/admin/{realm}/users/new-machine", get(new::machine))
+        .route("/admin/{realm}/users/duplicates", get(duplicates::show).post(duplicates::dismiss))
         .route(&user(""), get(details::show).post(details::save))
         .route(&user("/authenticators"), get(authenticators::show))
         .route(&user("/keys/new"), get(authenticators::new_key).post(authenticators::create_key))
@@ -46,7 +50,13 @@ pub(super) fn router() -> Router<Web> {
         .route(&user("/activity"), get(activity::show))
         .route(&user("/roles"), get(roles::show).post(roles::assign))
         .route(&user("/roles/{role}/remove"), post(roles::remove))
-        .route(&user("/administrator"), post(roles::grant))
+        .route(&user("/diagnosis"), get(diagnosis::show))
+        .route(&user("/email/verify"), post(contacts::verify_email))
+        .route(&user("/email/unverify"), post(contacts::unverify_email))
+        .route(&user("/email/send-verification"), post(contacts::send_email))
+        .route(&user("/phone/verify"), post(contacts::verify_phone))
+        .route(&user("/phone/unverify"), post(contacts::unverify_phone))
+        .route(&user("/administrator"), get(roles::confirm_grant).post(roles::grant))
         .route(&user("/administrator/revoke"), get(roles::confirm_revoke).post(roles::revoke))
         .route(&user("/disable"), get(actions::confirm_disable).post(actions::disable))
         .route(&user("/enable"), post(actions::enable))
