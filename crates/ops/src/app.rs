@@ -66,6 +66,10 @@ impl App {
         let sealer = Sealer::new(config.rng.clone(), &config.master_key, &[]);
         let audit = secret(&db, &sealer, &config.rng, "audit-chain", now).await?;
         db.set_audit_key(&audit);
+        let indexed = store::users::index::complete(&db).await?;
+        if indexed > 0 {
+            tracing::info!(users = indexed, "Indexed the users of an older Denizen's database.");
+        }
         let refresh = secret(&db, &sealer, &config.rng, "refresh-tokens", now).await?;
         let hasher = Hasher::start(&config.hashing, config.rng.clone())
             .map_err(|error| Error::internal(format!("cannot start the hashing threads: {error}")))?;

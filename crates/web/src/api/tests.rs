@@ -3,6 +3,7 @@
 mod contract;
 mod diagnosis;
 mod duplicates;
+mod groups;
 mod inputs;
 
 use std::sync::{

@@ -93,6 +93,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
     }
 }
 
+/// A text area's text as one line: descriptions have no line breaks.
+pub(super) fn one_line(typed: &str) -> String {
+    typed.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// The messages of a failure that the person at the form can mend; any other failure goes on.
 pub(super) fn mendable(error: Error) -> Result<Errors, PageError> {
     match *error.kind {

@@ -13,6 +13,9 @@ mod errors;
 mod flash;
 mod forms;
 mod frame;
+mod groups;
+mod members;
+mod organizations;
 mod palette;
 mod realms;
 mod roles;
@@ -80,6 +83,8 @@ pub(crate) fn router(web: &Web) -> Router<Web> {
         .route("/admin/{realm}/sign-out", post(sign_in::sign_out))
         .route("/admin/{realm}/palette", get(palette::find))
         .merge(users::router())
+        .merge(organizations::router())
+        .merge(groups::router())
         .merge(roles::router())
         .merge(clients::router())
         .merge(audit::router())

@@ -5,11 +5,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use denizen_model::{
+    groups::Group,
+    organizations::Organization,
     permissions::Permission,
     text::fold,
-    users::{UserKind, UserQuery},
+    users::{UserKind, as_words},
 };
-use denizen_ops::users;
+use denizen_ops::{groups, members::NameQuery, organizations, users};
 use serde::Serialize;
 
 use super::{
@@ -19,6 +21,8 @@ use super::{
 };
 
 const USERS: u32 = 6;
+/// How many organizations, and how many groups.
+const NAMED: u32 = 3;
 
 #[derive(Serialize)]
 struct Found {
@@ -38,9 +42,9 @@ pub(super) async fn find(page: ConsoleCx, Asked(asked): Asked) -> Result<Respons
     let typed = asked.text("q").trim();
     let mut items = Vec::new();
     if !typed.is_empty() && page.holds().contains(Permission::UsersRead) {
-        let query = UserQuery { search: Some(typed.to_owned()), limit: USERS, ..UserQuery::default() };
-        let found = users::list(page.app(), page.cx(), page.may()?, query).await?;
-        items.extend(found.items.into_iter().map(|user| Item {
+        let asked = users::Asked { q: as_words(typed), limit: Some(USERS), ..users::Asked::default() };
+        let found = users::list(page.app(), page.cx(), page.may()?, asked).await?;
+        items.extend(found.users.page.items.into_iter().map(|user| Item {
             group: "Users",
             label: user.display_name().to_owned(),
             href: page.href(&format!("users/{}", user.id)),
@@ -48,10 +52,30 @@ pub(super) async fn find(page: ConsoleCx, Asked(asked): Asked) -> Result<Respons
             detail: Some(user.email.unwrap_or(user.username)),
         }));
     }
+    if !typed.is_empty() {
+        items.extend(named(&page, typed).await?);
+    }
     let words = fold(typed);
     let matching = |item: &Item| words.split(' ').all(|word| fold(&item.label).contains(word));
     items.extend(pages(&page).into_iter().chain(actions(&page)).chain(realms(&page)).filter(matching));
     Ok(Json(Found { items }).into_response())
+}
+
+/// Organizations and groups whose name begins with what was typed.
+async fn named(page: &ConsoleCx, typed: &str) -> Result<Vec<Item>, PageError> {
+    let query = || NameQuery { q: Some(typed.chars().take(100).collect()), after: None, limit: NAMED };
+    let mut items = Vec::new();
+    if page.holds().contains(Permission::OrganizationsRead) {
+        let found = organizations::list(page.app(), page.cx(), page.may()?, query()).await?.items;
+        let place = |found: &Organization| page.href(&format!("organizations/{}", found.id));
+        items.extend(found.iter().map(|found| item("Organizations", &found.name, place(found), "organizations")));
+    }
+    if page.holds().contains(Permission::GroupsRead) {
+        let found = groups::list(page.app(), page.cx(), page.may()?, query()).await?.items;
+        let place = |found: &Group| page.href(&format!("groups/{}", found.id));
+        items.extend(found.iter().map(|found| item("Groups", &found.name, place(found), "groups")));
+    }
+    Ok(items)
 }
 
 fn item(group: &'static str, label: &str, href: String, icon: &'static str) -> Item {
@@ -69,6 +93,8 @@ fn actions(page: &ConsoleCx) -> Vec<Item> {
         (can.users_write, "Create user", "users/new", "user-plus"),
         (can.users_write, "Create machine", "users/new-machine", "machine"),
         (page.holds().contains(Permission::UsersRead), "Review likely duplicates", "users/duplicates", "users"),
+        (can.organizations_write, "Create organization", "organizations/new", "organizations"),
+        (can.groups_write, "Create group", "groups/new", "groups"),
         (can.roles_write, "Create role", "roles/new", "roles"),
         (can.clients_write, "Create client", "clients/new", "clients"),
         (can.realms_manage, "Manage realms", "realms", "realms"),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     Answer, PageError,
-    forms::{Asked, Errors, Fields, Posted, mendable_in},
+    forms::{Asked, Errors, Fields, Posted, mendable_in, one_line},
     frame::{At, ConsoleCx, Section},
     users::{Confirm, Pager, path_id},
     words::{count, duration, number, query},
@@ -123,11 +123,6 @@ fn form(page: &ConsoleCx, typed: &Fields, errors: Errors) -> Answer {
     let content = FormPage { values: Values::typed(typed), errors };
     let (template, at) = ("console/roles/new.html", at(page, "Create role"));
     if content.errors.is_empty() { page.page(template, at, &content) } else { page.refused(template, at, &content) }
-}
-
-/// A text area's text as one line: a role's description has no line breaks.
-fn one_line(typed: &str) -> String {
-    typed.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 async fn create(page: ConsoleCx, Posted(typed): Posted) -> Answer {

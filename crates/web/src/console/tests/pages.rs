@@ -23,6 +23,12 @@ async fn every_page_shows() {
         "users/new",
         "users/new-machine",
         "users/duplicates",
+        "organizations",
+        "organizations?q=a",
+        "organizations/new",
+        "groups",
+        "groups?q=a",
+        "groups/new",
         "roles",
         "roles/new",
         "clients",
@@ -41,9 +47,12 @@ async fn every_page_shows() {
         "",
         "/authenticators",
         "/roles",
+        "/groups",
+        "/organizations",
         "/sessions",
         "/activity",
         "/activity?type=failures",
+        "/activity?type=groups",
         "/disable",
         "/delete",
         "/password",
@@ -62,9 +71,15 @@ async fn every_page_shows() {
     for tab in ["", "/authenticators", "/roles", "/sessions", "/activity"] {
         browser.get(&format!("{own}{tab}")).await.is(StatusCode::OK).sees("Owner");
     }
-    for missing in
-        ["users/nonsense", "users/01939b1e-7c40-7d3a-9f00-000000000000", "nothing/here", "roles/x", "audit/x"]
-    {
+    for missing in [
+        "users/nonsense",
+        "users/01939b1e-7c40-7d3a-9f00-000000000000",
+        "nothing/here",
+        "roles/x",
+        "groups/x",
+        "organizations/x",
+        "audit/x",
+    ] {
         browser.get(&format!("/admin/main/{missing}")).await.is(StatusCode::NOT_FOUND).sees("does not exist");
     }
     let log = browser.get("/admin/main/audit?outcome=success&from=2020-01-01T00:00&to=2100-01-01T00:00").await;

@@ -120,6 +120,8 @@ fn ask_delete(page: &ConsoleCx, profile: &Profile, back: &Back, typed: &str, err
         (profile.authenticators.len(), "authenticator", "authenticators"),
         (profile.keys.len(), "API key", "API keys"),
         (profile.roles.len(), "role", "roles"),
+        (profile.groups.len(), "group", "groups"),
+        (profile.memberships.len(), "membership", "memberships"),
         (user.attributes.len(), "attribute", "attributes"),
     ];
     let gone = gone.into_iter().filter(|(number, ..)| *number > 0);

@@ -9,8 +9,10 @@ mod contacts;
 mod details;
 mod diagnosis;
 mod duplicates;
+mod groups;
 mod list;
 mod new;
+mod organizations;
 mod roles;
 mod sessions;
 mod show;
@@ -57,6 +59,10 @@ pub(super) fn router() -> Router<Web> {
         .route(&user("/phone/verify"), post(contacts::verify_phone))
         .route(&user("/phone/unverify"), post(contacts::unverify_phone))
         .route(&user("/administrator"), get(roles::confirm_grant).post(roles::grant))
+        .route(&user("/groups"), get(groups::show).post(groups::add))
+        .route(&user("/groups/{group}/remove"), post(groups::remove))
+        .route(&user("/organizations"), get(organizations::show).post(organizations::add))
+        .route(&user("/organizations/{organization}/remove"), post(organizations::remove))
         .route(&user("/administrator/revoke"), get(roles::confirm_revoke).post(roles::revoke))
         .route(&user("/disable"), get(actions::confirm_disable).post(actions::disable))
         .route(&user("/enable"), post(actions::enable))
