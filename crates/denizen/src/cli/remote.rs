@@ -230,9 +230,15 @@ pub(crate) struct UserImportOptions {
     /// Check every line and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// A further parameter of the API, such as a column's mapping; may be given several times
-    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
-    pub(crate) set: Vec<(String, String)>,
+    /// What happens to users that exist already: create leaves them alone, upsert changes them
+    #[arg(long, value_name = "MODE")]
+    pub(crate) mode: Option<String>,
+    /// What a column is, where its name does not say so, such as "E-Mail=email"; "Column=" leaves it out
+    #[arg(long, value_name = "COLUMN=FIELD", value_parser = pair)]
+    pub(crate) map: Vec<(String, String)>,
+    /// File to write the outcome of each refused line to, as CSV
+    #[arg(long, value_name = "FILE", conflicts_with = "no_wait")]
+    pub(crate) report: Option<PathBuf>,
     /// Do not wait for the job to end
     #[arg(long)]
     pub(crate) no_wait: bool,
@@ -246,6 +252,17 @@ pub(crate) enum JobsCommand {
     Show(JobShowOptions),
     /// Cancel a job; what it did so far stays
     Cancel(JobOptions),
+    /// Write what became of each item, as CSV
+    Report(JobReportOptions),
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct JobReportOptions {
+    #[command(flatten)]
+    pub(crate) job: JobOptions,
+    /// File to write [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Args, Clone)]

@@ -1,8 +1,7 @@
 //! `denizen jobs`, and waiting for a job with a progress bar.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
 use super::output::{self, Column};
@@ -28,6 +27,7 @@ pub(crate) async fn run(command: JobsCommand) -> Result<(), Failed> {
                 Column::text("KIND", "kind"),
                 Column::text("STATE", "state"),
                 Column::text("DONE", "done"),
+                Column::text("SKIPPED", "skipped"),
                 Column::text("FAILED", "failed"),
                 Column::text("OF", "total"),
                 Column::time("CREATED", "created_at"),
@@ -49,7 +49,17 @@ pub(crate) async fn run(command: JobsCommand) -> Result<(), Failed> {
             let job = client.post(&["realms", &at.realm, "jobs", &job, "cancel"], None).await?;
             show(&job, at.remote.json)
         }
+        JobsCommand::Report(options) => {
+            let JobOptions { at, job } = &options.job;
+            report(&login::client(&at.remote)?, &at.realm, job, options.output.as_deref()).await
+        }
     }
+}
+
+/// Writes what became of each item of a job.
+pub(crate) async fn report(client: &Client, realm: &str, job: &str, output: Option<&Path>) -> Result<(), Failed> {
+    let mut answer = client.download(&["realms", realm, "jobs", job, "report"], &[]).await?;
+    output::save(client, &mut answer, output).await
 }
 
 /// Prints a job.
@@ -74,18 +84,9 @@ fn ended(job: &Value) -> bool {
     job.get("finished_at").is_some_and(|at| !at.is_null())
 }
 
-/// A bar on standard error, where that is a terminal.
-pub(crate) fn bar(length: Option<u64>, template: &str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
-}
-
 /// Waits until a job has ended. A server that is away for a moment is asked again.
 pub(crate) async fn wait(client: &Client, realm: &str, id: &str) -> Result<Value, Failed> {
-    let bar = bar(None, "{msg} [{bar:30}] {human_pos}/{human_len} {per_sec} {eta}");
+    let bar = output::bar(None, "{msg} [{bar:30}] {human_pos}/{human_len} {per_sec} {eta}");
     let mut misses = 0;
     loop {
         match client.get(&["realms", realm, "jobs", id], &[]).await {
@@ -95,7 +96,7 @@ pub(crate) async fn wait(client: &Client, realm: &str, id: &str) -> Result<Value
                 if let Some(total) = number("total") {
                     bar.set_length(total);
                 }
-                bar.set_position(number("done").unwrap_or(0) + number("failed").unwrap_or(0));
+                bar.set_position(["done", "skipped", "failed"].into_iter().filter_map(number).sum());
                 bar.set_message(output::printable(state(&job)));
                 if ended(&job) {
                     bar.finish_and_clear();
@@ -120,9 +121,7 @@ pub(crate) fn outcome(job: &Value) -> Result<(), Failed> {
             let why = job.get("error").and_then(Value::as_str).unwrap_or("it does not say why");
             Err(Failed::Operation(format!("the job failed: {}", output::printable(why))))
         }
-        ("canceled" | "cancelled", _) => {
-            Err(Failed::Operation(format!("the job was cancelled after {}", number("done"))))
-        }
+        ("cancelled", _) => Err(Failed::Operation(format!("the job was cancelled after {}", number("done")))),
         (_, 0) => Ok(()),
         (_, failed) => Err(Failed::Operation(format!("{failed} were not done; the job's results say why"))),
     }

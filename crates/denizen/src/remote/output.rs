@@ -1,10 +1,15 @@
 //! What commands print: tables for people, JSON for programs.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    path::Path,
+};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use reqwest::Response;
 use serde_json::Value;
 
-use crate::failed::Failed;
+use crate::{client::Client, failed::Failed};
 
 /// A column of a table: its heading, and how it reads an item.
 pub(crate) struct Column {
@@ -94,6 +99,49 @@ pub(crate) fn rows(rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), Fa
         table.add_row(row);
     }
     line(&table.lines().map(|row| row.trim_end().to_owned()).collect::<Vec<_>>().join("\n"))
+}
+
+/// A bar on standard error, where that is a terminal.
+pub(crate) fn bar(length: Option<u64>, template: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// Writes a download to a file, or to standard output, never holding it in memory. A file by the name that was asked
+/// for is a whole one.
+pub(crate) async fn save(client: &Client, answer: &mut Response, file: Option<&Path>) -> Result<(), Failed> {
+    let failed = |error: io::Error| Failed::Operation(format!("cannot write: {error}"));
+    let Some(path) = file else {
+        while let Some(piece) = client.piece(answer).await? {
+            match io::stdout().lock().write_all(&piece) {
+                // Whoever reads has seen enough.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+                other => other.map_err(failed)?,
+            }
+        }
+        return io::stdout().lock().flush().map_err(failed);
+    };
+    let mut part = path.to_owned().into_os_string();
+    part.push(".part");
+    let mut out = io::BufWriter::new(std::fs::File::create(&part).map_err(failed)?);
+    let bar = bar(None, "{spinner} {decimal_bytes} {decimal_bytes_per_sec}");
+    let written: Result<(), Failed> = async {
+        while let Some(piece) = client.piece(answer).await? {
+            out.write_all(&piece).map_err(failed)?;
+            bar.inc(u64::try_from(piece.len()).unwrap_or(0));
+        }
+        out.flush().and_then(|()| out.get_ref().sync_all()).map_err(failed)?;
+        std::fs::rename(&part, path).map_err(failed)
+    }
+    .await;
+    bar.finish_and_clear();
+    if written.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    written
 }
 
 /// A page of a list: a table with what is left over, or the page as it came.

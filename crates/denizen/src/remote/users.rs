@@ -331,37 +331,7 @@ async fn export(options: &UserExportOptions) -> Result<(), Failed> {
     query.push(("format".to_owned(), format.as_str().to_owned()));
     query.extend(options.columns.iter().map(|columns| ("columns".to_owned(), columns.clone())));
     let mut answer = there.client.download(&["realms", there.realm, "users", "export"], &query).await?;
-    let failed = |error: io::Error| Failed::Operation(format!("cannot write: {error}"));
-    let Some(path) = &options.output else {
-        let mut out = io::stdout().lock();
-        while let Some(piece) = there.client.piece(&mut answer).await? {
-            match out.write_all(&piece) {
-                // Whoever reads has seen enough.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-                other => other.map_err(failed)?,
-            }
-        }
-        return out.flush().map_err(failed);
-    };
-    // A file by the name that was asked for is a whole export.
-    let mut part = path.clone().into_os_string();
-    part.push(".part");
-    let mut file = io::BufWriter::new(std::fs::File::create(&part).map_err(failed)?);
-    let bar = jobs::bar(None, "{spinner} {decimal_bytes} {decimal_bytes_per_sec}");
-    let written: Result<(), Failed> = async {
-        while let Some(piece) = there.client.piece(&mut answer).await? {
-            file.write_all(&piece).map_err(failed)?;
-            bar.inc(u64::try_from(piece.len()).unwrap_or(0));
-        }
-        file.flush().and_then(|()| file.get_ref().sync_all()).map_err(failed)?;
-        std::fs::rename(&part, path).map_err(failed)
-    }
-    .await;
-    bar.finish_and_clear();
-    if written.is_err() {
-        let _ = std::fs::remove_file(&part);
-    }
-    written
+    output::save(&there.client, &mut answer, options.output.as_deref()).await
 }
 
 async fn import(options: &UserImportOptions) -> Result<(), Failed> {
@@ -373,13 +343,18 @@ async fn import(options: &UserImportOptions) -> Result<(), Failed> {
     if options.dry_run {
         query.push(("dry_run".to_owned(), "true".to_owned()));
     }
-    query.extend(options.set.iter().cloned());
+    query.extend(options.mode.iter().map(|mode| ("mode".to_owned(), mode.clone())));
+    if !options.map.is_empty() {
+        let field = |field: &String| if field.is_empty() { Value::Null } else { field.as_str().into() };
+        let columns: Map<String, Value> = options.map.iter().map(|(column, to)| (column.clone(), field(to))).collect();
+        query.push(("mapping".to_owned(), Value::from(columns).to_string()));
+    }
     let content_type = match format {
         Format::Csv => "text/csv",
         Format::Jsonl => "application/x-ndjson",
     };
     let length = std::fs::metadata(&options.file).ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
-    let bar = jobs::bar(length, "sending [{bar:30}] {decimal_bytes}/{decimal_total_bytes} {eta}");
+    let bar = output::bar(length, "sending [{bar:30}] {decimal_bytes}/{decimal_total_bytes} {eta}");
     let shown = bar.clone();
     let sent = Arc::new(move |bytes| shown.set_position(bytes));
     let path = ["realms", there.realm, "users", "import"];
@@ -390,6 +365,9 @@ async fn import(options: &UserImportOptions) -> Result<(), Failed> {
         return jobs::show(&job, there.json);
     };
     let job = jobs::wait(&there.client, there.realm, id).await?;
+    if let Some(file) = &options.report {
+        jobs::report(&there.client, there.realm, id, Some(file)).await?;
+    }
     jobs::show(&job, there.json)?;
     jobs::outcome(&job)
 }
