@@ -2,6 +2,7 @@
 
 mod asked;
 mod create;
+pub mod duplicates;
 mod export;
 pub mod import;
 mod query;
@@ -22,8 +23,8 @@ pub(crate) use create::{create_bare_machine, human, machine, prepare_password};
 pub use denizen_store::users::UserPage;
 pub use export::{Export, ExportEnd, export};
 pub use query::{Applied, Asked, Listed, Understood, complete, list, parse_sort, understand};
+pub use update::{Contact, disable, enable, set_verification, update};
 pub(crate) use update::{apply, differences, store_in};
-pub use update::{disable, enable, update, verify_email};
 pub(crate) use update::{disable_in, enable_in};
 
 use crate::{App, Cx, Error, May, Result, admins, cx::Detail};

@@ -5,5 +5,6 @@ mod groups;
 mod import;
 mod jobs;
 mod pages;
+mod profile;
 mod safety;
 mod support;
