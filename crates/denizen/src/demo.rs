@@ -19,6 +19,7 @@ use denizen_ops::{
     clients::{self, ClientInput},
     crypto::{MasterKey, Rng, Secret, password},
     flows::sign_in::{Flow, check_password_step},
+    messages::Mail,
     oauth::authorize::Request,
     realms, roles, setup, users,
 };
@@ -93,6 +94,7 @@ async fn open_demo(folder: &std::path::Path, public_url: &str) -> Result<App, St
         clock,
         rng,
         hashing: password::Config { params, ..password::Config::default() },
+        mail: Mail::Demo,
     };
     App::open(config).await.map_err(|error| error.to_string())
 }

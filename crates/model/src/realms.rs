@@ -35,6 +35,8 @@ pub struct Realm {
 pub struct RealmSettings {
     /// The username is the email given at creation and stays.
     pub email_as_username: bool,
+    /// People may make an account of their own at the sign-in page.
+    pub self_registration: bool,
     /// Usernames may be changed later.
     pub username_changeable: bool,
     /// Shortest password, in characters.
@@ -55,6 +57,7 @@ impl Default for RealmSettings {
     fn default() -> Self {
         Self {
             email_as_username: true,
+            self_registration: true,
             username_changeable: false,
             password_min_length: 8,
             session_idle_seconds: 7 * 24 * 3600,

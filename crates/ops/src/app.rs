@@ -9,6 +9,7 @@ use tokio::sync::RwLock;
 use crate::{
     Error, RealmState, Result,
     crypto::{Hasher, MacKey, MasterKey, Rng, Sealer, password},
+    messages::{Mail, Mailer},
     oauth::access_tokens::VerifiedTokens,
 };
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub rng: Rng,
     /// Password hashing.
     pub hashing: password::Config,
+    /// Where mails go.
+    pub mail: Mail,
 }
 
 /// The application. Cheap to clone.
@@ -47,6 +50,7 @@ struct Inner {
     refresh_key: MacKey,
     realms: RwLock<HashMap<String, Arc<RealmState>>>,
     verified: VerifiedTokens,
+    mailer: Mailer,
 }
 
 impl App {
@@ -69,6 +73,7 @@ impl App {
         let refresh = secret(&db, &sealer, &config.rng, "refresh-tokens", now).await?;
         let hasher = Hasher::start(&config.hashing, config.rng.clone())
             .map_err(|error| Error::internal(format!("cannot start the hashing threads: {error}")))?;
+        let mailer = Mailer::new(config.mail)?;
         let app = Self {
             inner: Arc::new(Inner {
                 db,
@@ -80,6 +85,7 @@ impl App {
                 refresh_key: MacKey::new(&refresh),
                 realms: RwLock::default(),
                 verified: VerifiedTokens::default(),
+                mailer,
             }),
         };
         crate::realms::ensure_main(&app).await?;
@@ -133,6 +139,10 @@ impl App {
 
     pub(crate) fn verified(&self) -> &VerifiedTokens {
         &self.inner.verified
+    }
+
+    pub(crate) fn mailer(&self) -> &Mailer {
+        &self.inner.mailer
     }
 
     /// Ten random bytes for an id.

@@ -2,6 +2,7 @@
 
 mod create;
 mod update;
+mod verification;
 
 use denizen_model::{
     RealmId, UserId,
@@ -17,6 +18,7 @@ use denizen_store::{self as store, Events, ReadTx};
 pub use create::{Created, create_human, create_machine};
 pub(crate) use create::{human, prepare_password};
 pub use update::{disable, enable, update, verify_email};
+pub use verification::{confirm_email, find_email_to_verify, request_email_verification};
 
 use crate::{App, Cx, Error, May, Result, admins, cx::Detail};
 

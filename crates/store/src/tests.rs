@@ -144,6 +144,7 @@ async fn create(db: &Db, user: &User) -> Result<()> {
 
 fn statements() -> Vec<(&'static str, Sql)> {
     [
+        action_tokens::STATEMENTS,
         admins::STATEMENTS,
         api_keys::STATEMENTS,
         authenticators::STATEMENTS,
@@ -153,7 +154,9 @@ fn statements() -> Vec<(&'static str, Sql)> {
         grants::STATEMENTS,
         housekeeping::STATEMENTS,
         idempotency::STATEMENTS,
+        invitations::STATEMENTS,
         keys::STATEMENTS,
+        messages::STATEMENTS,
         realms::STATEMENTS,
         roles::STATEMENTS,
         sessions::STATEMENTS,

@@ -3,11 +3,12 @@
 use std::{fmt, sync::Arc};
 
 use denizen_model::Timestamp;
+use denizen_ops::locale::Locale;
 use minijinja::{AutoEscape, Environment, ErrorKind, TemplateSource, UndefinedBehavior, Value, value::Kwargs};
 use rust_embed::RustEmbed;
 use serde::Serialize;
 
-use crate::{assets, locale::Locale};
+use crate::{assets, locale};
 
 #[derive(RustEmbed)]
 #[folder = "templates/"]
@@ -45,7 +46,7 @@ impl Templates {
     /// # Errors
     /// When the texts that are embedded in the binary cannot be read.
     pub fn load() -> Result<Self, RenderError> {
-        let locale = Arc::new(Locale::english().map_err(RenderError)?);
+        let locale = Arc::new(locale::english().map_err(RenderError)?);
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::Html);

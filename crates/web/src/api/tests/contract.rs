@@ -171,6 +171,7 @@ async fn nothing_of_another_realm_can_be_reached() {
         format!("users/{}/api-keys", machine["id"].as_str().unwrap()),
         format!("users/{}/admin", machine["id"].as_str().unwrap()),
         format!("users/{}/events", machine["id"].as_str().unwrap()),
+        format!("users/{}/notifications", machine["id"].as_str().unwrap()),
         format!("roles/{}", role["id"].as_str().unwrap()),
         format!("clients/{}", client["id"].as_str().unwrap()),
         format!("events/{}", event["id"].as_str().unwrap()),

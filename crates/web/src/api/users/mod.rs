@@ -5,6 +5,7 @@ mod api_keys;
 mod create;
 mod credentials;
 mod events;
+mod notifications;
 mod roles;
 mod sessions;
 mod state;
@@ -43,6 +44,7 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
         .merge(roles::endpoints())
         .merge(admin::endpoints())
         .merge(events::endpoints())
+        .merge(notifications::endpoints())
 }
 
 /// Whether a user can sign in.
@@ -122,7 +124,8 @@ struct ChangeUser {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     email: Option<Option<String>>,
-    /// Whether the address is confirmed.
+    /// Whether the address is confirmed. `verification_requested` sends a mail with a link that confirms it; links sent
+    /// before stop working.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     email_state: Option<VerificationState>,

@@ -5,7 +5,7 @@ use denizen_model::{
     authenticators::{ApiKey, Authenticator},
     roles::Role,
     sessions::Session,
-    users::{User, UserKind},
+    users::{User, UserKind, VerificationState},
 };
 use denizen_ops::{Error, api_keys, authenticators, roles, sessions, users};
 use serde::Serialize;
@@ -35,6 +35,7 @@ pub(super) enum Tab {
     Roles,
     Sessions,
     Activity,
+    Notifications,
 }
 
 /// Serializes to what `console/users/show.html` needs; each tab adds its own.
@@ -83,6 +84,7 @@ struct Actions {
     enable: bool,
     disable: bool,
     delete: bool,
+    verify_email: bool,
 }
 
 #[derive(Serialize)]
@@ -166,6 +168,9 @@ impl Profile {
                 enable: can.users_write && !user.enabled,
                 disable: can.users_write && user.enabled,
                 delete: can.users_delete,
+                verify_email: can.users_write
+                    && user.email.is_some()
+                    && user.email_state != VerificationState::Verified,
             },
         }
     }
@@ -216,6 +221,7 @@ impl Profile {
             tab(Tab::Roles, "roles", "Roles", "/roles", Some(self.roles.len())),
             tab(Tab::Sessions, "sessions", "Sessions", "/sessions", Some(self.live_sessions(page))),
             tab(Tab::Activity, "activity", "Activity", "/activity", None),
+            tab(Tab::Notifications, "notifications", "Notifications", "/notifications", None),
         ]
     }
 }
