@@ -59,7 +59,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             SEARCHES.iter().map(|search| (search.name, search.text)).chain(asked).collect();
         println!("{:<44} {:>8} {:>9} {:>9} {:>9}", "list", "matches", "p50 ms", "p99 ms", "max ms");
         for (name, text) in searches {
-            for sort in UserSort::ALL {
+            for sort in UserSort::ALL.iter().filter(|sort| **sort != UserSort::BestMatch || !text.is_empty()) {
                 for direction in [Direction::Descending, Direction::Ascending] {
                     let name =
                         format!("{name}, {sort} {}", if direction == Direction::Ascending { "up" } else { "down" });

@@ -43,6 +43,11 @@ fn squeeze(chars: impl Iterator<Item = char>, capacity: usize) -> String {
     out
 }
 
+/// The words of a folded text: what stands between characters that are neither letters nor digits.
+pub fn words(folded: &str) -> impl Iterator<Item = String> {
+    folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned)
+}
+
 /// Whether the text holds a control character (NUL, line breaks, escapes), which no single-line field may.
 #[must_use]
 pub fn has_control(text: &str) -> bool {

@@ -1,19 +1,24 @@
 //! Users: the record of a person or a machine (PRODUCT §3), and how lists of them are asked for (§4).
 
+mod index;
+mod query;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+pub use index::{Facet, is_one_typo_away, marks, typo_variants, word_beginning};
+pub use query::{
+    ATTRIBUTE_FILTER, FILTERS, FilterSpec, FilterValues, MAX_SEARCH, NOT_A_SPAN, NOT_A_TIME, Span, Typed, UserFilters,
+    UserQuery, UserSort, as_typed, as_words, filter_spec, parse_span, parse_time, take_apart, terms,
+};
+
 use crate::{
     RealmId, Timestamp, UserId,
-    pages::{Cursor, Direction},
     permissions::AdminRole,
-    text::fold,
     validation::{FieldErrors, check_phone},
 };
 
-/// The longest search text, in characters.
-pub const MAX_SEARCH: usize = 200;
 /// The most that a user's attributes may take as JSON, in bytes.
 pub const MAX_ATTRIBUTES: usize = 64 * 1024;
 
@@ -69,6 +74,14 @@ text_enum! {
         VerificationRequested = "verification_requested",
         /// Confirmed by its holder, or by an administrator.
         Verified = "verified",
+    }
+}
+
+text_enum! {
+    /// What a user must do at the next sign-in before they reach their destination, in this order.
+    RequiredAction {
+        /// Choose a new password.
+        UpdatePassword = "update_password",
     }
 }
 
@@ -135,26 +148,6 @@ impl User {
     pub fn display_name(&self) -> &str {
         if self.name.is_empty() { &self.username } else { &self.name }
     }
-
-    /// The text that search looks through: every column, folded, with two blanks before each word, so that
-    /// [`word_beginning`] is at least three characters that an index of trigrams can find.
-    #[must_use]
-    pub fn search_text(&self) -> String {
-        let mut parts: Vec<&str> = vec![&self.name];
-        if !self.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(&self.username)) {
-            parts.push(&self.username);
-        }
-        parts.extend([&self.email, &self.phone, &self.reference].into_iter().flatten().map(String::as_str));
-        let folded = fold(&parts.join("\u{1f}").replace('\u{1f}', " \u{1f} "));
-        folded.split(' ').flat_map(|word| ["  ", word]).collect()
-    }
-}
-
-/// A term of one or two characters as it stands in a search text where a word begins with it.
-#[must_use]
-pub fn word_beginning(term: &str) -> String {
-    let blanks = 3_usize.saturating_sub(term.chars().count()).max(1);
-    format!("{}{term}", " ".repeat(blanks))
 }
 
 /// A human's name: given and family name with a blank between.
@@ -322,65 +315,6 @@ pub fn detect_attribute(typed: &str) -> Value {
     }
 }
 
-text_enum! {
-    /// By what a list of users is sorted.
-    UserSort {
-        /// When they were made.
-        CreatedAt = "created_at",
-        /// When they last signed in; never comes last in descending order.
-        LastSignInAt = "last_sign_in_at",
-        /// By name, folded.
-        Name = "name",
-        /// By email, folded; those without an email first.
-        Email = "email",
-        /// Administrators by power.
-        Role = "role",
-    }
-}
-
-/// What a list of users is asked for.
-#[derive(Debug, Clone)]
-pub struct UserQuery {
-    /// Search text, as typed.
-    pub search: Option<String>,
-    /// Only humans, or only machines.
-    pub kind: Option<UserKind>,
-    /// Only enabled ones, or only disabled ones.
-    pub enabled: Option<bool>,
-    /// The sort column.
-    pub sort: UserSort,
-    /// Which way.
-    pub direction: Direction,
-    /// Where the page starts.
-    pub after: Option<Cursor>,
-    /// How many at the most.
-    pub limit: u32,
-}
-
-impl Default for UserQuery {
-    fn default() -> Self {
-        Self {
-            search: None,
-            kind: None,
-            enabled: None,
-            sort: UserSort::CreatedAt,
-            direction: Direction::Descending,
-            after: None,
-            limit: crate::pages::DEFAULT_LIMIT,
-        }
-    }
-}
-
-impl UserQuery {
-    /// The search words, folded; a row matches when it contains all of them, those of one or two characters at
-    /// the beginning of a word.
-    #[must_use]
-    pub fn terms(&self) -> Vec<String> {
-        let folded = fold(self.search.as_deref().unwrap_or(""));
-        folded.split(' ').filter(|term| !term.is_empty()).map(str::to_owned).collect()
-    }
-}
-
 /// What an administrator holds: a role in one realm, or in every realm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AdminGrant {
@@ -394,12 +328,6 @@ pub struct AdminGrant {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn the_shortest_term_is_three_characters_where_a_word_begins() {
-        assert_eq!(word_beginning("王"), "  王");
-        assert_eq!(word_beginning("jo"), " jo");
-    }
 
     #[test]
     fn typed_attributes_are_detected() {

@@ -1,22 +1,23 @@
 //! Users: create, list, read, change, enable and disable, delete.
 
 mod create;
+mod query;
 mod update;
 mod verification;
 
 use denizen_model::{
     RealmId, UserId,
     events::EventType,
-    pages::{CursorKey, MAX_LIMIT, Page},
+    pages::Total,
     permissions::markers::{UsersDelete, UsersRead},
-    text,
-    users::{MAX_SEARCH, User, UserQuery, UserSort},
-    validation::FieldErrors,
+    users::{User, UserKind},
 };
 use denizen_store::{self as store, Events, ReadTx};
 
 pub use create::{Created, create_human, create_machine};
 pub(crate) use create::{human, prepare_password};
+pub use denizen_store::users::UserPage;
+pub use query::{Applied, Asked, Listed, Understood, complete, list, parse_sort, understand};
 pub use update::{disable, enable, update, verify_email};
 pub use verification::{confirm_email, find_email_to_verify, request_email_verification};
 
@@ -27,33 +28,19 @@ pub(crate) fn get_in(tx: &mut ReadTx<'_>, realm: RealmId, id: UserId) -> Result<
     store::users::find(tx, realm, id)?.ok_or_else(|| Error::not_found("user"))
 }
 
-/// A page of users.
+/// How many users there are of a kind and state; `None` counts all.
 ///
 /// # Errors
-/// When the query is not acceptable.
-pub async fn list(app: &App, _cx: &Cx, may: May<UsersRead>, query: UserQuery) -> Result<Page<User>> {
-    check_query(&query)?;
+/// When the database fails.
+pub async fn count(
+    app: &App,
+    _cx: &Cx,
+    may: May<UsersRead>,
+    kind: Option<UserKind>,
+    enabled: Option<bool>,
+) -> Result<Total> {
     let realm = may.realm();
-    app.db().read(move |tx| Ok(store::users::list(tx, realm, &query)?)).await
-}
-
-fn check_query(query: &UserQuery) -> Result<()> {
-    let mut errors = FieldErrors::new();
-    let search = query.search.as_deref().unwrap_or("");
-    if search.chars().count() > MAX_SEARCH {
-        errors.add("q", format!("Must be at most {MAX_SEARCH} characters long."));
-    }
-    if text::has_control(search) {
-        errors.add("q", "Must not contain control characters.");
-    }
-    if !(1..=MAX_LIMIT).contains(&query.limit) {
-        errors.add("limit", format!("Must be between 1 and {MAX_LIMIT}."));
-    }
-    let textual = matches!(query.sort, UserSort::Name | UserSort::Email);
-    if query.after.as_ref().is_some_and(|cursor| matches!(cursor.key, CursorKey::Text(_)) != textual) {
-        errors.add("cursor", "This cursor belongs to a list in another order.");
-    }
-    Ok(errors.into_result()?)
+    app.db().read(move |tx| Ok(store::users::count_all(tx, realm, kind, enabled)?)).await
 }
 
 /// One user.

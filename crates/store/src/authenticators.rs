@@ -9,6 +9,7 @@ use crate::{
     error::Result,
     sql::statements,
     tx::{ReadTx, WriteTx},
+    users::reindex,
     value::{Row, params},
 };
 
@@ -73,7 +74,8 @@ pub fn put_password(
     password: &StoredPassword,
     now: Timestamp,
 ) -> Result<()> {
-    tx.execute(&PUT_PASSWORD, params![password.id, realm, user, &password.phc, password.temporary, now]).map(drop)
+    tx.execute(&PUT_PASSWORD, params![password.id, realm, user, &password.phc, password.temporary, now])?;
+    reindex(tx, realm, user)
 }
 
 /// Replaces a password's hash by one of the same password with present parameters, unless it was changed since.
@@ -89,7 +91,9 @@ pub fn upgrade_password(tx: &mut WriteTx<'_>, before: &StoredPassword, phc: &str
 /// # Errors
 /// When the database fails.
 pub fn clear_password(tx: &mut WriteTx<'_>, realm: RealmId, user: UserId) -> Result<bool> {
-    Ok(tx.execute(&CLEAR_PASSWORD, params![realm, user])? == 1)
+    let cleared = tx.execute(&CLEAR_PASSWORD, params![realm, user])? == 1;
+    reindex(tx, realm, user)?;
+    Ok(cleared)
 }
 
 /// Notes a successful use.

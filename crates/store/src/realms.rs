@@ -16,7 +16,8 @@ macro_rules! columns {
 }
 
 statements! {
-    INSERT = "INSERT INTO realms (id, slug, display_name, enabled, settings, created_at, updated_at, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    INSERT = "INSERT INTO realms (id, slug, display_name, enabled, settings, created_at, updated_at, version, num) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, (SELECT coalesce(max(num), 0) + 1 FROM realms))",
+        postgres: "INSERT INTO realms (id, slug, display_name, enabled, settings, created_at, updated_at, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     INSERT_LOCK = "INSERT INTO realm_locks (realm_id, turn) VALUES (?1, 0)";
     LOCK = "UPDATE realm_locks SET turn = turn + 1 WHERE realm_id = ?1";
     FIND_BY_SLUG = concat!("SELECT ", columns!(), " FROM realms WHERE slug = ?1 AND deleted_at IS NULL");

@@ -6,6 +6,7 @@ use crate::{
     error::Result,
     sql::statements,
     tx::{ReadTx, WriteTx},
+    users::reindex,
     value::{Row, params},
 };
 
@@ -128,7 +129,9 @@ pub fn names_of(tx: &mut ReadTx<'_>, user: UserId) -> Result<Vec<String>> {
 /// # Errors
 /// When the database fails.
 pub fn assign(tx: &mut WriteTx<'_>, realm: RealmId, user: UserId, role: RoleId, now: Timestamp) -> Result<bool> {
-    Ok(tx.execute(&ASSIGN, params![realm, user, role, now])? == 1)
+    let assigned = tx.execute(&ASSIGN, params![realm, user, role, now])? == 1;
+    reindex(tx, realm, user)?;
+    Ok(assigned)
 }
 
 /// Takes a role from a user. Answers whether they had it.
@@ -136,5 +139,7 @@ pub fn assign(tx: &mut WriteTx<'_>, realm: RealmId, user: UserId, role: RoleId, 
 /// # Errors
 /// When the database fails.
 pub fn remove(tx: &mut WriteTx<'_>, realm: RealmId, user: UserId, role: RoleId) -> Result<bool> {
-    Ok(tx.execute(&REMOVE, params![realm, user, role])? == 1)
+    let removed = tx.execute(&REMOVE, params![realm, user, role])? == 1;
+    reindex(tx, realm, user)?;
+    Ok(removed)
 }

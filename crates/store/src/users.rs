@@ -1,6 +1,8 @@
-//! Users: records, look-ups, counts. Lists are in [`list`].
+//! Users: records, look-ups, counts. Lists are in [`list`], what they go by in [`index`].
 
+pub mod index;
 mod list;
+pub mod names;
 
 use denizen_model::{
     RealmId, Timestamp, UserId,
@@ -10,10 +12,12 @@ use denizen_model::{
     users::{User, UserKind, VerificationState},
 };
 
+pub use index::reindex;
+pub use list::{UserPage, list, list_both_ways};
 #[cfg(test)]
-pub(crate) use list::all_texts;
-pub use list::list;
+pub(crate) use list::{all_texts, statements as list_statements};
 
+use self::index::IndexContext;
 use crate::{
     error::Result,
     sql::statements,
@@ -31,12 +35,12 @@ macro_rules! columns {
 pub(crate) use columns;
 
 statements! {
-    INSERT = "INSERT INTO users (id, realm_id, kind, username, username_key, email, email_key, email_state, phone, phone_state, given_name, family_name, name, name_key, locale, zoneinfo, reference, attributes, enabled, disabled_at, disabled_reason, requires_password_reset, admin_rank, created_at, updated_at, last_sign_in_at, failed_password_attempts, failed_otp_attempts, search_text, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)";
-    UPDATE = "UPDATE users SET username = ?4, username_key = ?5, email = ?6, email_key = ?7, email_state = ?8, phone = ?9, phone_state = ?10, given_name = ?11, family_name = ?12, name = ?13, name_key = ?14, locale = ?15, zoneinfo = ?16, reference = ?17, attributes = ?18, enabled = ?19, disabled_at = ?20, disabled_reason = ?21, requires_password_reset = ?22, search_text = ?23, updated_at = ?24, version = version + 1 WHERE realm_id = ?1 AND id = ?2 AND version = ?3";
+    INSERT = "INSERT INTO users (id, realm_id, kind, username, username_key, email, email_state, phone, phone_state, given_name, family_name, name, locale, zoneinfo, reference, attributes, enabled, disabled_at, disabled_reason, requires_password_reset, admin_rank, created_at, updated_at, last_sign_in_at, failed_password_attempts, failed_otp_attempts, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)";
+    UPDATE = "UPDATE users SET username = ?4, username_key = ?5, email = ?6, email_state = ?7, phone = ?8, phone_state = ?9, given_name = ?10, family_name = ?11, name = ?12, locale = ?13, zoneinfo = ?14, reference = ?15, attributes = ?16, enabled = ?17, disabled_at = ?18, disabled_reason = ?19, requires_password_reset = ?20, updated_at = ?21, version = version + 1 WHERE realm_id = ?1 AND id = ?2 AND version = ?3";
     FIND = concat!("SELECT ", columns!(), " FROM users WHERE realm_id = ?1 AND id = ?2");
     FIND_ANYWHERE = concat!("SELECT ", columns!(), " FROM users WHERE id = ?1");
     FIND_BY_USERNAME = concat!("SELECT ", columns!(), " FROM users WHERE realm_id = ?1 AND username_key = ?2");
-    LIST_BY_EMAIL = concat!("SELECT ", columns!(), " FROM users WHERE realm_id = ?1 AND email_key = ?2 LIMIT 2");
+    LIST_BY_EMAIL = concat!("SELECT ", columns!(), " FROM users WHERE num IN (SELECT num FROM user_index WHERE realm_num = (SELECT num FROM realms WHERE id = ?1) AND email_key = ?2 LIMIT 2)");
     DELETE = "DELETE FROM users WHERE realm_id = ?1 AND id = ?2";
     COUNT = "INSERT INTO user_counts (realm_id, shard, kind, enabled, total) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (realm_id, shard, kind, enabled) DO UPDATE SET total = user_counts.total + excluded.total";
     COUNTS = "SELECT kind, enabled, CAST(sum(total) AS BIGINT) AS total FROM user_counts WHERE realm_id = ?1 GROUP BY kind, enabled";
@@ -127,14 +131,12 @@ pub fn insert(tx: &mut WriteTx<'_>, user: &User) -> Result<()> {
             &user.username,
             fold(&user.username),
             &user.email,
-            fold(user.email.as_deref().unwrap_or("")),
             user.email_state.as_str(),
             &user.phone,
             user.phone_state.as_str(),
             &user.given_name,
             &user.family_name,
             &user.name,
-            fold(&user.name),
             &user.locale,
             &user.zoneinfo,
             &user.reference,
@@ -149,10 +151,11 @@ pub fn insert(tx: &mut WriteTx<'_>, user: &User) -> Result<()> {
             user.last_sign_in_at.map_or(0, Timestamp::as_micros),
             user.failed_password_attempts,
             user.failed_otp_attempts,
-            user.search_text(),
             user.version,
         ],
     )?;
+    let context = IndexContext::load(tx, user.realm_id)?;
+    index::put(tx, &context, user, &[])?;
     count(tx, user, 1)
 }
 
@@ -168,21 +171,19 @@ fn count(tx: &mut WriteTx<'_>, user: &User, by: i64) -> Result<()> {
 /// Constraint `users_username_key` when the new username is taken.
 pub fn update(tx: &mut WriteTx<'_>, before: &User, user: &User) -> Result<bool> {
     let attributes = to_json(&user.attributes)?;
-    let values: [Value<'_>; 24] = [
+    let values: [Value<'_>; 21] = [
         user.realm_id.into(),
         user.id.into(),
         before.version.into(),
         (&user.username).into(),
         fold(&user.username).into(),
         (&user.email).into(),
-        fold(user.email.as_deref().unwrap_or("")).into(),
         user.email_state.as_str().into(),
         (&user.phone).into(),
         user.phone_state.as_str().into(),
         (&user.given_name).into(),
         (&user.family_name).into(),
         (&user.name).into(),
-        fold(&user.name).into(),
         (&user.locale).into(),
         (&user.zoneinfo).into(),
         (&user.reference).into(),
@@ -191,12 +192,14 @@ pub fn update(tx: &mut WriteTx<'_>, before: &User, user: &User) -> Result<bool> 
         user.disabled_at.into(),
         (&user.disabled_reason).into(),
         user.requires_password_reset.into(),
-        user.search_text().into(),
         user.updated_at.into(),
     ];
     if tx.execute(&UPDATE, &values)? == 0 {
         return Ok(false);
     }
+    let context = IndexContext::load(tx, user.realm_id)?;
+    let held = index::held(tx, user.id)?;
+    index::put(tx, &context, user, &held)?;
     if before.enabled != user.enabled {
         count(tx, before, -1)?;
         count(tx, user, 1)?;
@@ -244,6 +247,7 @@ pub fn find_by_identifier(tx: &mut ReadTx<'_>, realm: RealmId, typed: &str) -> R
 pub fn delete(tx: &mut WriteTx<'_>, user: &User) -> Result<bool> {
     let deleted = tx.execute(&DELETE, params![user.realm_id, user.id])? == 1;
     if deleted {
+        index::remove_words(tx, user)?;
         count(tx, user, -1)?;
     }
     Ok(deleted)
@@ -262,22 +266,13 @@ pub fn count_all(tx: &mut ReadTx<'_>, realm: RealmId, kind: Option<UserKind>, en
     Ok(Total::exact(counts.iter().filter(wanted).map(|(_, _, total)| total).sum()))
 }
 
-/// Brings up to date what lists of users go by: searched text, sort keys, and marks of what filters ask for. To be
-/// called, in the same transaction, after a change of anything that hangs on a user: roles, groups, organizations,
-/// authenticators. Changes of the record itself do it by themselves.
-///
-/// # Errors
-/// When the database fails.
-pub fn reindex(_tx: &mut WriteTx<'_>, _realm: RealmId, _id: UserId) -> Result<()> {
-    Ok(())
-}
-
 /// Notes a successful sign-in.
 ///
 /// # Errors
 /// When the database fails.
 pub fn note_sign_in(tx: &mut WriteTx<'_>, realm: RealmId, id: UserId, now: Timestamp) -> Result<()> {
-    tx.execute(&SIGNED_IN, params![realm, id, now]).map(drop)
+    tx.execute(&SIGNED_IN, params![realm, id, now])?;
+    index::note_sign_in(tx, id, now)
 }
 
 /// Notes a wrong password.
@@ -299,5 +294,6 @@ pub fn set_admin_role(
     role: Option<AdminRole>,
     now: Timestamp,
 ) -> Result<()> {
-    tx.execute(&SET_ADMIN_RANK, params![realm, id, admin_rank(role), now]).map(drop)
+    tx.execute(&SET_ADMIN_RANK, params![realm, id, admin_rank(role), now])?;
+    reindex(tx, realm, id)
 }

@@ -48,7 +48,8 @@ impl Conn {
         }
     }
 
-    /// Runs a statement text and hands each row to `each`. Only builders in this crate make such texts.
+    /// Runs a statement text and hands each row to `each`. Only builders in this crate make such texts. PostgreSQL
+    /// plans it anew each time, with the values in view: which way is right depends on them.
     pub(crate) fn query_text(
         &mut self,
         text: &str,
@@ -57,7 +58,7 @@ impl Conn {
     ) -> Result<()> {
         match self {
             Self::Sqlite(conn) => sqlite::query(conn, text, params, each),
-            Self::Postgres(conn) => conn.query(text, params, each),
+            Self::Postgres(conn) => conn.query_once(text, params, each),
         }
     }
 
@@ -69,7 +70,10 @@ impl Conn {
         each: &mut dyn FnMut(&Row<'_>) -> Result<()>,
     ) -> Result<()> {
         let text = self.pick(sql);
-        self.query_text(text, params, each)
+        match self {
+            Self::Sqlite(conn) => sqlite::query(conn, text, params, each),
+            Self::Postgres(conn) => conn.query(text, params, each),
+        }
     }
 
     /// Runs a script of statements without parameters.

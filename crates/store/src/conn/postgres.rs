@@ -75,6 +75,31 @@ impl PgConn {
         Ok(())
     }
 
+    /// Runs a statement that is not kept, in one round trip.
+    pub(crate) fn query_once(
+        &mut self,
+        text: &str,
+        params: &[Value<'_>],
+        each: &mut dyn FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let typed: Vec<(&(dyn ToSql + Sync), Type)> = params
+            .iter()
+            .map(|value| {
+                let kind = match value {
+                    Value::I64(_) => Type::INT8,
+                    Value::Bool(_) => Type::BOOL,
+                    Value::Text(_) | Value::Null => Type::TEXT,
+                };
+                (value as &(dyn ToSql + Sync), kind)
+            })
+            .collect();
+        let rows = self.client()?.query_typed(&postgres_text(text), &typed);
+        for row in self.noting(rows)? {
+            each(&Row::postgres(&row))?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn script(&mut self, text: &str) -> Result<()> {
         let done = self.client()?.batch_execute(text);
         self.noting(done)

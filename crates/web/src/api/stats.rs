@@ -1,11 +1,7 @@
 //! Counts.
 
 use axum::Json;
-use denizen_model::{
-    pages::Total,
-    permissions::markers::UsersRead,
-    users::{UserKind, UserQuery},
-};
+use denizen_model::{pages::Total, permissions::markers::UsersRead, users::UserKind};
 use denizen_ops::users;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -56,6 +52,5 @@ async fn read(ask: Ask<UsersRead>) -> Answer<Json<Stats>> {
 }
 
 async fn count(ask: &Ask<UsersRead>, kind: Option<UserKind>, enabled: Option<bool>) -> Result<Total, Problem> {
-    let query = UserQuery { kind, enabled, limit: 1, ..UserQuery::default() };
-    Ok(users::list(&ask.app, &ask.cx, ask.prove()?, query).await?.total)
+    Ok(users::count(&ask.app, &ask.cx, ask.prove()?, kind, enabled).await?)
 }

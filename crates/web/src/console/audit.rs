@@ -7,7 +7,7 @@ use denizen_model::{
     events::{ActorKind, CHAINS, Event, EventQuery, EventType, Outcome, SubjectKind},
     pages::Cursor,
     permissions::Permission,
-    users::UserQuery,
+    users::as_words,
 };
 use denizen_ops::{events, users};
 use http::request::Parts;
@@ -175,8 +175,8 @@ async fn read_who(
     if typed.parse::<UserId>().is_ok() || !page.holds().contains(Permission::UsersRead) {
         return Ok(Some(typed));
     }
-    let search = UserQuery { search: Some(typed.clone()), limit: 2, ..UserQuery::default() };
-    let mut found = users::list(page.app(), page.cx(), page.may()?, search).await?.items.into_iter();
+    let search = users::Asked { q: as_words(&typed), limit: Some(2), ..users::Asked::default() };
+    let mut found = users::list(page.app(), page.cx(), page.may()?, search).await?.users.page.items.into_iter();
     match (found.next(), found.next()) {
         (Some(user), None) => Ok(Some(user.id.to_string())),
         // Not a user: it can still be what a client calls itself.

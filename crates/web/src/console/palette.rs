@@ -7,7 +7,7 @@ use axum::{
 use denizen_model::{
     permissions::Permission,
     text::fold,
-    users::{UserKind, UserQuery},
+    users::{UserKind, as_words},
 };
 use denizen_ops::users;
 use serde::Serialize;
@@ -38,9 +38,9 @@ pub(super) async fn find(page: ConsoleCx, Asked(asked): Asked) -> Result<Respons
     let typed = asked.text("q").trim();
     let mut items = Vec::new();
     if !typed.is_empty() && page.holds().contains(Permission::UsersRead) {
-        let query = UserQuery { search: Some(typed.to_owned()), limit: USERS, ..UserQuery::default() };
-        let found = users::list(page.app(), page.cx(), page.may()?, query).await?;
-        items.extend(found.items.into_iter().map(|user| Item {
+        let asked = users::Asked { q: as_words(typed), limit: Some(USERS), ..users::Asked::default() };
+        let found = users::list(page.app(), page.cx(), page.may()?, asked).await?;
+        items.extend(found.users.page.items.into_iter().map(|user| Item {
             group: "Users",
             label: user.display_name().to_owned(),
             href: page.href(&format!("users/{}", user.id)),

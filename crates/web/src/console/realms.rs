@@ -8,7 +8,6 @@ use axum::{
 use denizen_model::{
     permissions::{PermissionMarker, markers::RealmsManage},
     realms::{MAIN_REALM, Realm},
-    users::UserQuery,
 };
 use denizen_ops::{
     Error, May, clients,
@@ -109,8 +108,7 @@ fn on_page(page: &ConsoleCx, slug: &str) -> impl Fn(Error) -> PageError {
 }
 
 async fn user_count(page: &ConsoleCx, realm: &Realm) -> Result<u64, Error> {
-    let one = UserQuery { limit: 1, ..UserQuery::default() };
-    Ok(users::list(page.app(), page.cx(), page.cx().may(realm.id)?, one).await?.total.count)
+    Ok(users::count(page.app(), page.cx(), page.cx().may(realm.id)?, None, None).await?.count)
 }
 
 async fn list(page: ConsoleCx) -> Answer {

@@ -14,12 +14,11 @@ mod view;
 use axum::{Json, http::StatusCode};
 use denizen_model::{
     UserId,
-    pages::{Cursor, Direction},
     permissions::markers::{UsersDelete, UsersRead, UsersWrite},
-    users::{UserKind, UserPatch, UserQuery, UserSort, VerificationState},
+    users::{RequiredAction, UserKind, UserPatch, VerificationState},
 };
-use denizen_ops::users;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use denizen_ops::users::{self, Asked};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -29,9 +28,8 @@ use super::{
     answer::{Answer, DONE, List, Record},
     ask::{Ask, Id, check_version},
     body::{Body, nullable, present},
-    query::{cursor, default_limit, limit},
 };
-use crate::Web;
+use crate::{Web, problem::Problem};
 
 pub(super) fn endpoints() -> OpenApiRouter<Web> {
     OpenApiRouter::new()
@@ -47,68 +45,84 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
         .merge(notifications::endpoints())
 }
 
-/// Whether a user can sign in.
-#[derive(Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum Status {
-    /// Enabled.
-    Active,
-    /// Disabled.
-    Disabled,
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
+/// The parameters of a list of users. Only for the description: [`Listing`] reads them.
+#[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "described here, read by name")]
 struct ListUsers {
-    /// Search text, up to 200 characters: every word must be in the name, username, email, phone or reference.
+    /// Search text, up to 200 characters: every word must be found in the name, username, email, phone, reference or
+    /// a searchable attribute; where that finds few, also in what is near to a name or an address (`jsmith`, one
+    /// typo). Filters may be typed in it, such as `status:disabled`.
+    #[param(max_length = 200)]
     q: Option<String>,
     /// Only people, or only machines.
     #[param(inline)]
     kind: Option<UserKind>,
-    /// Only enabled ones, or only disabled ones.
+    /// Only enabled ones (`active`), or only `disabled` ones.
+    #[param(pattern = "^(active|disabled)$")]
+    status: Option<String>,
+    /// Only those with an authenticator that is locked, or only the others.
+    locked: Option<bool>,
+    /// Only administrators, or only the others.
+    admin: Option<bool>,
+    /// Only those with this role, by name or id. May be given several times; all must be held.
+    role: Option<String>,
+    /// Only those in this group, by name or id. May be given several times.
+    group: Option<String>,
+    /// Only members of this organization, by name or id. May be given several times.
+    organization: Option<String>,
+    /// Only those with a verified email, or only the others.
+    email_verified: Option<bool>,
+    /// Only those with a verified phone number, or only the others.
+    phone_verified: Option<bool>,
+    /// Only those with a password, or only the others.
+    has_password: Option<bool>,
+    /// Only those with such an authenticator.
+    #[param(pattern = "^(password)$")]
+    authenticator: Option<String>,
+    /// Only those linked to this provider.
+    provider: Option<String>,
+    /// Only those who must do this at their next sign-in.
     #[param(inline)]
-    status: Option<Status>,
-    /// `created_at`, `last_sign_in_at`, `name`, `email` or `role`; with `-` before it largest first. `-created_at` when absent.
-    #[serde(default, deserialize_with = "sort")]
-    #[param(value_type = Option<String>, pattern = "^-?(created_at|last_sign_in_at|name|email|role)$")]
-    sort: Option<(UserSort, Direction)>,
+    required_action: Option<RequiredAction>,
+    /// When they were made: `7d`, `>30d`, `2026-01-01..2026-02-01`.
+    created: Option<String>,
+    /// Made at this time (RFC 3339 or a day) or later.
+    created_after: Option<String>,
+    /// Made before this time.
+    created_before: Option<String>,
+    /// When they last signed in: `7d`, `30d`, `>30d`, `never`, `2026-01-01..2026-02-01`.
+    last_sign_in: Option<String>,
+    /// Last signed in at this time or later.
+    last_sign_in_after: Option<String>,
+    /// Last signed in before this time.
+    last_sign_in_before: Option<String>,
+    /// The application's own id, without regard to case.
+    reference: Option<String>,
+    /// `attr.KEY`: only those whose searchable attribute KEY has this value, or has it among its values.
+    #[param(rename = "attr.KEY")]
+    attribute: Option<String>,
+    /// `created_at`, `last_sign_in_at`, `name`, `email`, `phone`, `reference` or `role`; with `-` before it largest
+    /// first; or `best_match`. When absent, `best_match` with a search, and `-created_at` without one.
+    #[param(pattern = "^(best_match|-?(created_at|last_sign_in_at|name|email|phone|reference|role))$")]
+    sort: Option<String>,
     /// Where the page starts: `next_cursor` of the page before.
-    #[serde(default, deserialize_with = "cursor")]
-    #[param(value_type = Option<String>)]
-    cursor: Option<Cursor>,
+    cursor: Option<String>,
     /// How many users at the most; 50 when absent.
-    #[serde(default = "default_limit", deserialize_with = "limit")]
-    #[param(minimum = 1, maximum = 500, required = false)]
-    limit: u32,
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u32>,
 }
 
-fn sort<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<(UserSort, Direction)>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let (name, direction) = match text.strip_prefix('-') {
-        Some(name) => (name, Direction::Descending),
-        None => (text.as_str(), Direction::Ascending),
-    };
-    match UserSort::from_name(name) {
-        Some(sort) => Ok(Some((sort, direction))),
-        None => Err(D::Error::custom(
-            "Must be created_at, last_sign_in_at, name, email or role, with or without - before it.",
-        )),
-    }
-}
+/// The parameters of a list of users, as they came.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct Listing(Vec<(String, String)>);
 
-impl From<ListUsers> for UserQuery {
-    fn from(asked: ListUsers) -> Self {
-        let (sort, direction) = asked.sort.unwrap_or((UserSort::CreatedAt, Direction::Descending));
-        Self {
-            search: asked.q,
-            kind: asked.kind,
-            enabled: asked.status.map(|status| matches!(status, Status::Active)),
-            sort,
-            direction,
-            after: asked.cursor,
-            limit: asked.limit,
-        }
+impl Listing {
+    /// What they ask for.
+    pub(super) fn asked(&self) -> Result<Asked, Problem> {
+        let pairs = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        Asked::read(pairs).map_err(|errors| Problem::invalid(&errors))
     }
 }
 
@@ -188,13 +202,14 @@ impl From<ChangeUser> for UserPatch {
 
 /// List users
 ///
-/// Searches and filters. Newest first unless `sort` says otherwise.
+/// Searches and filters. The best match first in a search, else the newest, unless `sort` says otherwise.
 #[utoipa::path(get, path = "/realms/{realm}/users", operation_id = "list_users", tag = "Users", params(ListUsers),
     responses((status = 200, description = "One page of users.", body = List<UserView>)),
     extensions(("x-permission" = json!("users:read"))))]
-async fn list(ask: Ask<UsersRead, ListUsers>) -> Answer<Json<List<UserView>>> {
-    let page = users::list(&ask.app, &ask.cx, ask.may, ask.query.into()).await?;
-    Ok(List::page(page, UserView::from))
+async fn list(ask: Ask<UsersRead, Listing>) -> Answer<Json<List<UserView>>> {
+    let asked = ask.query.asked()?;
+    let listed = users::list(&ask.app, &ask.cx, ask.may, asked).await?;
+    Ok(List::page(listed.users.page, UserView::from))
 }
 
 /// Read a user

@@ -1,12 +1,10 @@
 //! The list of users: search as you type, filters, sorting, paging that holds its place.
 
 use denizen_model::{
-    pages::{Cursor, CursorKey, Direction, Page, Total},
-    permissions::AdminRole,
-    text::fold,
-    users::{User, UserKind, UserQuery, UserSort},
+    pages::{Cursor, Direction, Page, Total},
+    users::{User, UserKind, UserSort},
 };
-use denizen_ops::users;
+use denizen_ops::{Error, ErrorKind, users};
 use http::HeaderMap;
 use serde::Serialize;
 
@@ -123,20 +121,11 @@ struct State {
     q: String,
     kind: Option<UserKind>,
     enabled: Option<bool>,
-    sort: UserSort,
-    direction: Direction,
+    sort: Option<(UserSort, Direction)>,
 }
-
-const DEFAULT_SORT: (UserSort, Direction) = (UserSort::CreatedAt, Direction::Descending);
 
 impl State {
     fn read(asked: &Fields) -> Self {
-        let sort = asked.text("sort");
-        let (name, direction) = match sort.strip_prefix('-') {
-            Some(name) => (name, Direction::Descending),
-            None => (sort, Direction::Ascending),
-        };
-        let (sort, direction) = UserSort::from_name(name).map_or(DEFAULT_SORT, |sort| (sort, direction));
         Self {
             q: asked.text("q").trim().to_owned(),
             kind: UserKind::from_name(asked.text("kind")),
@@ -145,8 +134,7 @@ impl State {
                 "disabled" => Some(false),
                 _ => None,
             },
-            sort,
-            direction,
+            sort: users::parse_sort(asked.text("sort")).ok(),
         }
     }
 
@@ -159,8 +147,10 @@ impl State {
     }
 
     fn sort_text(&self) -> String {
-        let minus = if self.direction == Direction::Descending { "-" } else { "" };
-        if (self.sort, self.direction) == DEFAULT_SORT { String::new() } else { format!("{minus}{}", self.sort) }
+        let text = |(sort, direction): (UserSort, Direction)| {
+            format!("{}{sort}", if direction == Direction::Descending { "-" } else { "" })
+        };
+        self.sort.map(text).unwrap_or_default()
     }
 
     /// The address of the list in this state, at a place in it.
@@ -207,13 +197,14 @@ impl State {
         sort: UserSort,
         first: Direction,
     ) -> Column {
-        let current = self.sort == sort;
-        let (next, shown) = match (current, self.direction) {
-            (true, Direction::Ascending) => (Direction::Descending, Some("ascending")),
-            (true, Direction::Descending) => (Direction::Ascending, Some("descending")),
-            (false, _) => (first, None),
+        let newest_first = (UserSort::CreatedAt, Direction::Descending);
+        let in_force = self.sort.or_else(|| self.q.is_empty().then_some(newest_first));
+        let (next, shown) = match in_force.filter(|(by, _)| *by == sort) {
+            Some((_, Direction::Ascending)) => (Direction::Descending, Some("ascending")),
+            Some((_, Direction::Descending)) => (Direction::Ascending, Some("descending")),
+            None => (first, None),
         };
-        let href = self.with(page, |state| (state.sort, state.direction) = (sort, next));
+        let href = self.with(page, |state| state.sort = Some((sort, next)));
         Column { id, label, sort: shown, href: Some(href) }
     }
 
@@ -228,45 +219,19 @@ impl State {
         ]
     }
 
-    /// The place of a row in this order.
-    fn cursor(&self, user: &User) -> Cursor {
-        let key = match self.sort {
-            UserSort::CreatedAt => CursorKey::Number(user.created_at.as_micros()),
-            UserSort::LastSignInAt => CursorKey::Number(user.last_sign_in_at.map_or(0, |at| at.as_micros())),
-            UserSort::Name => CursorKey::Text(fold(&user.name)),
-            UserSort::Email => CursorKey::Text(fold(user.email.as_deref().unwrap_or(""))),
-            UserSort::Role => CursorKey::Number(rank(user.admin_role)),
-        };
-        Cursor { key, id: user.id.to_string() }
-    }
-
-    /// The operation's query for a page of this list. `before` reads the same order backwards.
-    fn query(&self, after: Option<Cursor>, before: Option<Cursor>) -> UserQuery {
-        let direction = match (before.is_some(), self.direction) {
-            (false, direction) => direction,
-            (true, Direction::Ascending) => Direction::Descending,
-            (true, Direction::Descending) => Direction::Ascending,
-        };
-        UserQuery {
-            search: Some(self.q.clone()).filter(|q| !q.is_empty()),
-            kind: self.kind,
-            enabled: self.enabled,
+    /// What is asked for at a place of this list. With `backward` the page ends there.
+    fn asked(&self, cursor: Option<Cursor>, backward: bool) -> users::Asked {
+        let kind = self.kind.map_or("", UserKind::as_str);
+        let filters = [("kind", kind), ("status", self.status())];
+        let filters = filters.iter().filter(|(_, value)| !value.is_empty());
+        users::Asked {
+            q: self.q.clone(),
+            filters: filters.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             sort: self.sort,
-            direction,
-            after: before.or(after),
-            limit: PAGE,
+            cursor,
+            backward,
+            limit: Some(PAGE),
         }
-    }
-}
-
-/// The place of an administrator in a list sorted by power.
-fn rank(role: Option<AdminRole>) -> i64 {
-    match role {
-        None => 0,
-        Some(AdminRole::Auditor) => 1,
-        Some(AdminRole::Support) => 2,
-        Some(AdminRole::Admin) => 3,
-        Some(AdminRole::Owner) => 4,
     }
 }
 
@@ -282,21 +247,23 @@ pub(super) fn filter(
 }
 
 fn total_text(total: Total) -> String {
-    if total.exact { count(total.count, "user", "users") } else { format!("More than {} users", number(total.count)) }
+    if total.exact { count(total.count, "user", "users") } else { format!("About {} users", number(total.count)) }
 }
 
 pub(super) async fn show(page: ConsoleCx, Asked(asked): Asked, headers: HeaderMap) -> Answer {
     let state = State::read(&asked);
     let place = |name| Cursor::decode(asked.text(name)).ok();
-    // A cursor made for another order leads nowhere; the list then begins at its beginning.
-    let fits = |cursor: &Cursor| {
-        let textual = matches!(state.sort, UserSort::Name | UserSort::Email);
-        matches!(cursor.key, CursorKey::Text(_)) == textual
+    let (after, before) = (place("cursor"), place("before"));
+    let backward = before.is_some();
+    let wanted = state.asked(before.or(after), backward);
+    let found = match users::list(page.app(), page.cx(), page.may()?, wanted).await {
+        // A cursor made for another order leads nowhere; the list then begins at its beginning.
+        Err(error) if is_about_the_place(&error) => {
+            users::list(page.app(), page.cx(), page.may()?, state.asked(None, false)).await?
+        }
+        found => found?,
     };
-    let (after, before) = (place("cursor").filter(fits), place("before").filter(fits));
-    let (later, backwards) = (after.is_some(), before.is_some());
-    let found = users::list(page.app(), page.cx(), page.may()?, state.query(after, before)).await?;
-    let content = content(&page, &state, found, later, backwards);
+    let content = content(&page, &state, found.users);
     let at = At::top(Section::Users, "Users");
     if headers.get("x-partial").is_some_and(|part| part == "rows") {
         return page.part("console/users/_rows.html", at, &content);
@@ -304,19 +271,15 @@ pub(super) async fn show(page: ConsoleCx, Asked(asked): Asked, headers: HeaderMa
     page.page("console/users/list.html", at, &content)
 }
 
-fn content(page: &ConsoleCx, state: &State, found: Page<User>, later: bool, backwards: bool) -> ListPage {
-    let Page { mut items, next, total } = found;
-    if backwards {
-        items.reverse();
-    }
-    let more = next.is_some();
-    let (has_previous, has_next) = if backwards { (more, true) } else { (later, more) };
-    let link = |name, user: Option<&User>| user.map(|user| state.href(page, (name, &state.cursor(user).encode())));
-    let pager = Pager {
-        summary: total_text(total),
-        prev_href: link("before", items.first()).filter(|_| has_previous),
-        next_href: link("cursor", items.last()).filter(|_| has_next),
-    };
+fn is_about_the_place(error: &Error) -> bool {
+    matches!(&*error.kind, ErrorKind::Invalid(errors) if errors.get("cursor").is_some())
+}
+
+fn content(page: &ConsoleCx, state: &State, found: users::UserPage) -> ListPage {
+    let users::UserPage { page: Page { items, next, total }, previous } = found;
+    let link = |name, place: Option<Cursor>| place.map(|place| state.href(page, (name, &place.encode())));
+    let pager =
+        Pager { summary: total_text(total), prev_href: link("before", previous), next_href: link("cursor", next) };
     let filtered = state.kind.is_some() || state.enabled.is_some();
     let sort = state.sort_text();
     let hidden = [("kind", state.kind.map_or("", UserKind::as_str)), ("status", state.status()), ("sort", &sort)];

@@ -1,0 +1,480 @@
+//! Lists of users as they are asked for: the filters of an address, of the API and of the search box, put into
+//! what the store understands. A wrong filter says what is wrong and what is allowed.
+
+use denizen_model::{
+    RealmId, Timestamp,
+    authenticators::AuthenticatorType,
+    pages::{Cursor, DEFAULT_LIMIT, Direction, MAX_LIMIT},
+    permissions::markers::UsersRead,
+    text::{self, fold},
+    users::{
+        ATTRIBUTE_FILTER, FILTERS, Facet, FilterValues, MAX_SEARCH, RequiredAction, Span, UserFilters, UserKind,
+        UserQuery, UserSort, filter_spec, parse_span, parse_time, take_apart,
+    },
+    validation::FieldErrors,
+};
+use denizen_store::{
+    self as store, ReadTx,
+    users::{
+        UserPage,
+        index::IndexContext,
+        names::{self, Named},
+    },
+};
+
+use crate::{App, Cx, Error, May, Result};
+
+/// So many allowed values are named when a value is wrong, or offered while one is typed.
+const OFFERED: u32 = 10;
+
+/// A list of users as it is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Search text; filters may be typed in it.
+    pub q: String,
+    /// Filters: names with values.
+    pub filters: Vec<(String, String)>,
+    /// The order; by best match with a search, and newest first without one, when not given.
+    pub sort: Option<(UserSort, Direction)>,
+    /// Where the page starts.
+    pub cursor: Option<Cursor>,
+    /// Whether the page is the one before that place.
+    pub backward: bool,
+    /// The page size.
+    pub limit: Option<u32>,
+}
+
+impl Asked {
+    /// Reads the parameters of a list, `q`, `sort`, `cursor`, `limit` and filters, each at most once but for
+    /// `role`, `group` and `organization`.
+    ///
+    /// # Errors
+    /// What is wrong with each of them.
+    pub fn read<'p>(pairs: impl IntoIterator<Item = (&'p str, &'p str)>) -> std::result::Result<Self, FieldErrors> {
+        let mut asked = Self::default();
+        let mut errors = FieldErrors::new();
+        let mut seen: Vec<&str> = Vec::new();
+        for (name, value) in pairs {
+            let several = matches!(name, "role" | "group" | "organization") || name.starts_with(ATTRIBUTE_FILTER);
+            if seen.contains(&name) && !several {
+                errors.add(name, "Is given twice.");
+            }
+            seen.push(name);
+            match name {
+                "q" => asked.q = value.to_owned(),
+                "sort" => match parse_sort(value) {
+                    Ok(sort) => asked.sort = Some(sort),
+                    Err(message) => errors.add("sort", message),
+                },
+                "cursor" => match Cursor::decode(value) {
+                    Ok(cursor) => asked.cursor = Some(cursor),
+                    Err(_) => errors.add("cursor", "Must be the next_cursor of the page before, unchanged."),
+                },
+                "limit" => match value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)) {
+                    Some(limit) => asked.limit = Some(limit),
+                    None => errors.add("limit", format!("Must be a number from 1 to {MAX_LIMIT}.")),
+                },
+                _ if filter_spec(name).is_some() => asked.filters.push((name.to_owned(), value.to_owned())),
+                _ => errors.add(name, "There is no such parameter."),
+            }
+        }
+        if errors.is_empty() { Ok(asked) } else { Err(errors) }
+    }
+
+    /// The parameters that [`Asked::read`] reads, without the place and the page size: what makes up a view.
+    #[must_use]
+    pub fn view(&self) -> Vec<(String, String)> {
+        let mut pairs = Vec::new();
+        if !self.q.is_empty() {
+            pairs.push(("q".to_owned(), self.q.clone()));
+        }
+        pairs.extend(self.filters.iter().cloned());
+        if let Some((sort, direction)) = self.sort {
+            let minus = if direction == Direction::Descending { "-" } else { "" };
+            pairs.push(("sort".to_owned(), format!("{minus}{sort}")));
+        }
+        pairs
+    }
+
+    /// Moves the filters that were typed in the search text to the others.
+    #[must_use]
+    pub fn untyped(mut self) -> Self {
+        let typed = take_apart(&self.q);
+        if !typed.filters.is_empty() {
+            self.q = typed.search;
+            self.filters.extend(typed.filters);
+        }
+        self
+    }
+}
+
+/// Reads an order: a column, with `-` before it for largest first.
+///
+/// # Errors
+/// A sentence that names the columns.
+pub fn parse_sort(text: &str) -> std::result::Result<(UserSort, Direction), String> {
+    let (name, direction) = match text.strip_prefix('-') {
+        Some(name) => (name, Direction::Descending),
+        None => (text, Direction::Ascending),
+    };
+    let sort =
+        UserSort::from_name(name).filter(|sort| *sort != UserSort::BestMatch || direction == Direction::Ascending);
+    sort.map(|sort| (sort, direction)).ok_or_else(|| {
+        let names: Vec<&str> = UserSort::ALL.iter().map(|sort| sort.as_str()).collect();
+        format!("Must be one of {}, with or without - before it.", names.join(", "))
+    })
+}
+
+/// A filter in force, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// Its name.
+    pub name: String,
+    /// Its value, as it was given.
+    pub value: String,
+    /// What it is called.
+    pub label: String,
+    /// Its value in words.
+    pub words: String,
+}
+
+/// A query that is understood.
+#[derive(Debug, Clone)]
+pub struct Understood {
+    /// What to ask the store.
+    pub query: UserQuery,
+    /// The filters in force.
+    pub applied: Vec<Applied>,
+    /// The search text without them.
+    pub search: String,
+}
+
+/// A page of users, the way back, and the filters in force.
+#[derive(Debug)]
+pub struct Listed {
+    /// The page.
+    pub users: UserPage,
+    /// What was understood.
+    pub understood: Understood,
+}
+
+/// A page of users.
+///
+/// # Errors
+/// When the query is not acceptable.
+pub async fn list(app: &App, cx: &Cx, may: May<UsersRead>, asked: Asked) -> Result<Listed> {
+    let (realm, now) = (may.realm(), cx.now);
+    app.db()
+        .read(move |tx| {
+            let understood = understand(tx, realm, now, &asked)?;
+            let users = store::users::list_both_ways(tx, realm, &understood.query)?;
+            Ok(Listed { users, understood })
+        })
+        .await
+}
+
+/// Puts what is asked into what the store understands.
+///
+/// # Errors
+/// What is wrong with the search text, with each filter, with the order or the place.
+pub fn understand(tx: &mut ReadTx<'_>, realm: RealmId, now: Timestamp, asked: &Asked) -> Result<Understood> {
+    let mut errors = FieldErrors::new();
+    if asked.q.chars().count() > MAX_SEARCH {
+        errors.add("q", format!("Must be at most {MAX_SEARCH} characters long."));
+    }
+    if text::has_control(&asked.q) {
+        errors.add("q", "Must not contain control characters.");
+    }
+    let typed = take_apart(&asked.q);
+    let mut filters = UserFilters::default();
+    let mut applied = Vec::new();
+    for (name, value) in asked.filters.iter().chain(&typed.filters) {
+        match apply(tx, realm, now, &mut filters, name, value)? {
+            Ok(one) => applied.push(one),
+            Err(message) => errors.add(name, message),
+        }
+    }
+    let searched = !fold(&typed.search).is_empty();
+    let (sort, direction) = asked.sort.unwrap_or(match searched {
+        true => (UserSort::BestMatch, Direction::Ascending),
+        false => (UserSort::CreatedAt, Direction::Descending),
+    });
+    if sort == UserSort::BestMatch && !searched {
+        errors.add("sort", "Only a search has a best match.");
+    }
+    let fits = |cursor: &Cursor| {
+        let textual = matches!(cursor.key, denizen_model::pages::CursorKey::Text(_));
+        textual == sort.is_textual() && cursor.id.parse::<i64>().is_ok()
+    };
+    if asked.cursor.as_ref().is_some_and(|cursor| !fits(cursor)) {
+        errors.add("cursor", "This cursor belongs to a list in another order.");
+    }
+    errors.into_result()?;
+    let query = UserQuery {
+        search: searched.then(|| typed.search.clone()),
+        filters,
+        sort,
+        direction,
+        after: asked.cursor.clone(),
+        backward: asked.backward && sort != UserSort::BestMatch,
+        limit: asked.limit.unwrap_or(DEFAULT_LIMIT),
+    };
+    Ok(Understood { query, applied, search: typed.search })
+}
+
+/// Puts one filter in force; or says what is wrong with it.
+fn apply(
+    tx: &mut ReadTx<'_>,
+    realm: RealmId,
+    now: Timestamp,
+    filters: &mut UserFilters,
+    name: &str,
+    value: &str,
+) -> Result<std::result::Result<Applied, String>> {
+    let Some(spec) = filter_spec(name) else {
+        let names: Vec<&str> = FILTERS.iter().map(|filter| filter.name).collect();
+        return Ok(Err(format!(
+            "There is no filter {name}. There are {} and attr. with the key of an attribute. To search for the text itself, put it in quotes.",
+            names.join(", ")
+        )));
+    };
+    let mut words = value.to_owned();
+    let wrong = match spec.values {
+        FilterValues::YesNo => match value {
+            "true" | "false" => {
+                words = if value == "true" { "yes" } else { "no" }.to_owned();
+                apply_yes_no(filters, name, value == "true");
+                None
+            }
+            _ => Some("Must be true or false.".to_owned()),
+        },
+        FilterValues::OneOf(allowed) => match allowed.contains(&value) {
+            true => {
+                apply_one_of(filters, name, value);
+                words = value.replace('_', " ");
+                None
+            }
+            false if allowed.is_empty() => Some("There is none in this realm yet.".to_owned()),
+            false => Some(format!("Must be {}.", any_of(allowed))),
+        },
+        FilterValues::Role => apply_named(tx, realm, filters, Named::Role, value, &mut words)?,
+        FilterValues::Group => apply_named(tx, realm, filters, Named::Group, value, &mut words)?,
+        FilterValues::Organization => apply_named(tx, realm, filters, Named::Organization, value, &mut words)?,
+        FilterValues::Time => match parse_time(value) {
+            Ok(at) => {
+                apply_time(filters, name, at);
+                None
+            }
+            Err(message) => Some(message.to_owned()),
+        },
+        FilterValues::SpanOrNever if value == "never" => {
+            filters.never_signed_in = Some(true);
+            None
+        }
+        FilterValues::Span | FilterValues::SpanOrNever => match parse_span(value, now) {
+            Ok(span) => {
+                let field = if name == "created" { &mut filters.created } else { &mut filters.last_sign_in };
+                *field = field.and(span);
+                words = span_words(value);
+                None
+            }
+            Err(message) if spec.values == FilterValues::SpanOrNever => Some(format!("{message} Or never.")),
+            Err(message) => Some(message.to_owned()),
+        },
+        FilterValues::Text if name == "reference" => {
+            filters.reference = Some(fold(value));
+            (value.trim().is_empty()).then(|| "Must not be empty.".to_owned())
+        }
+        FilterValues::Text => apply_attribute(tx, realm, filters, name, value)?,
+    };
+    let label = match name.strip_prefix(ATTRIBUTE_FILTER) {
+        Some(key) => key.to_owned(),
+        None => spec.label.to_owned(),
+    };
+    Ok(match wrong {
+        Some(message) => Err(message),
+        None => Ok(Applied { name: name.to_owned(), value: value.to_owned(), label, words }),
+    })
+}
+
+fn any_of(allowed: &[&str]) -> String {
+    match allowed {
+        [one] => (*one).to_owned(),
+        [others @ .., last] => format!("{} or {last}", others.join(", ")),
+        [] => String::new(),
+    }
+}
+
+fn apply_yes_no(filters: &mut UserFilters, name: &str, yes: bool) {
+    filters.facets.push(match name {
+        "locked" => (Facet::Locked, yes),
+        "admin" => (Facet::Admin, yes),
+        "email_verified" => (Facet::EmailVerified(yes), true),
+        "phone_verified" => (Facet::PhoneVerified(yes), true),
+        _ => (Facet::HasPassword(yes), true),
+    });
+}
+
+fn apply_one_of(filters: &mut UserFilters, name: &str, value: &str) {
+    filters.facets.extend(match name {
+        "kind" => UserKind::from_name(value).map(|kind| (Facet::Kind(kind), true)),
+        "status" => Some((Facet::Enabled(value == "active"), true)),
+        "authenticator" => AuthenticatorType::from_name(value).map(|kind| (Facet::Authenticator(kind), true)),
+        _ => RequiredAction::from_name(value).map(|action| (Facet::RequiredAction(action), true)),
+    });
+}
+
+fn apply_time(filters: &mut UserFilters, name: &str, at: Timestamp) {
+    let span = match name.ends_with("_after") {
+        true => Span { after: Some(at), before: None },
+        false => Span { after: None, before: Some(at) },
+    };
+    let field = if name.starts_with("created") { &mut filters.created } else { &mut filters.last_sign_in };
+    *field = field.and(span);
+}
+
+fn apply_named(
+    tx: &mut ReadTx<'_>,
+    realm: RealmId,
+    filters: &mut UserFilters,
+    what: Named,
+    value: &str,
+    words: &mut String,
+) -> Result<Option<String>> {
+    let Some((id, name)) = names::find(tx, realm, what, value)? else {
+        let noun = match what {
+            Named::Role => "role",
+            Named::Group => "group",
+            Named::Organization => "organization",
+        };
+        let mut near = names::list(tx, realm, what, value.get(..1).unwrap_or(""), OFFERED)?;
+        if near.is_empty() {
+            near = names::list(tx, realm, what, "", OFFERED)?;
+        }
+        return Ok(Some(match near.as_slice() {
+            [] => format!("There is no {noun} in this realm yet."),
+            near => format!("There is no {noun} of that name. There are {}.", near.join(", ")),
+        }));
+    };
+    *words = name;
+    let unreadable = |_| Error::internal("an id that is none");
+    filters.facets.push(match what {
+        Named::Role => (Facet::Role(id.parse().map_err(unreadable)?), true),
+        Named::Group => (Facet::Group(id.parse().map_err(unreadable)?), true),
+        Named::Organization => (Facet::Organization(id.parse().map_err(unreadable)?), true),
+    });
+    Ok(None)
+}
+
+fn apply_attribute(
+    tx: &mut ReadTx<'_>,
+    realm: RealmId,
+    filters: &mut UserFilters,
+    name: &str,
+    value: &str,
+) -> Result<Option<String>> {
+    let key = name.strip_prefix(ATTRIBUTE_FILTER).unwrap_or(name);
+    let context = IndexContext::load(tx, realm)?;
+    if !context.searchable().iter().any(|known| known == key) {
+        return Ok(Some(match context.searchable() {
+            [] => "No attribute of this realm is searchable yet.".to_owned(),
+            known => format!("There is no searchable attribute {key}. Searchable are {}.", known.join(", ")),
+        }));
+    }
+    filters.facets.push((Facet::attribute(key, value), true));
+    Ok(None)
+}
+
+/// A span of time in words.
+fn span_words(text: &str) -> String {
+    let ago = |text: &str| {
+        let unit = match text.chars().next_back()? {
+            'd' => "days",
+            'w' => "weeks",
+            'm' => "months",
+            'y' => "years",
+            _ => return None,
+        };
+        let number = text.get(..text.len().checked_sub(1)?)?;
+        number.parse::<u32>().ok().map(|number| match number {
+            1 => format!("1 {}", unit.trim_end_matches('s')),
+            number => format!("{number} {unit}"),
+        })
+    };
+    let plain = text.trim_start_matches(['<', '>', '=']);
+    match (text.split_once(".."), ago(plain)) {
+        (Some(("", until)), _) => format!("before {until}"),
+        (Some((from, "")), _) => format!("from {from}"),
+        (Some((from, until)), _) => format!("{from} to {until}"),
+        (None, Some(ago)) if text.starts_with('>') => format!("more than {ago} ago"),
+        (None, Some(ago)) => format!("in the last {ago}"),
+        (None, None) if text.starts_with('>') => format!("after {plain}"),
+        (None, None) if text.starts_with('<') => format!("before {plain}"),
+        (None, None) => format!("on {text}"),
+    }
+}
+
+/// Values that a filter may have and that begin so, for completion.
+///
+/// # Errors
+/// When there is no such filter.
+pub async fn complete(
+    app: &App,
+    _cx: &Cx,
+    may: May<UsersRead>,
+    name: String,
+    beginning: String,
+) -> Result<Vec<String>> {
+    let realm = may.realm();
+    let spec = filter_spec(&name).ok_or_else(|| Error::field("name", "There is no such filter."))?;
+    let what = match spec.values {
+        FilterValues::Role => Named::Role,
+        FilterValues::Group => Named::Group,
+        FilterValues::Organization => Named::Organization,
+        FilterValues::OneOf(allowed) => return Ok(beginning_with(allowed, &beginning)),
+        FilterValues::YesNo => return Ok(beginning_with(&["true", "false"], &beginning)),
+        FilterValues::SpanOrNever => return Ok(beginning_with(&["7d", "30d", ">30d", ">90d", "never"], &beginning)),
+        FilterValues::Span => return Ok(beginning_with(&["7d", "30d", ">30d", ">1y"], &beginning)),
+        FilterValues::Time | FilterValues::Text => return Ok(Vec::new()),
+    };
+    app.db().read(move |tx| Ok(names::list(tx, realm, what, &beginning, OFFERED)?)).await
+}
+
+fn beginning_with(allowed: &[&str], beginning: &str) -> Vec<String> {
+    allowed.iter().filter(|value| value.starts_with(beginning)).map(|value| (*value).to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_read_and_wrong_ones_are_named() {
+        let asked =
+            Asked::read([("q", "ana"), ("status", "disabled"), ("group", "a"), ("group", "b"), ("sort", "-name")]);
+        let asked = asked.unwrap();
+        assert_eq!(asked.filters.len(), 3);
+        assert_eq!(asked.sort, Some((UserSort::Name, Direction::Descending)));
+        assert_eq!(Asked::read(asked.view().iter().map(|(a, b)| (a.as_str(), b.as_str()))), Ok(asked));
+        let wrong =
+            Asked::read([("statsu", "x"), ("limit", "0"), ("sort", "age"), ("q", "a"), ("q", "b"), ("attr.", "x")]);
+        let wrong = wrong.unwrap_err();
+        let fields: Vec<&str> = wrong.iter().map(|(field, _)| field).collect();
+        assert_eq!(fields, ["attr.", "limit", "q", "sort", "statsu"]);
+    }
+
+    #[test]
+    fn spans_are_put_into_words() {
+        for (text, words) in [
+            (">30d", "more than 30 days ago"),
+            ("7d", "in the last 7 days"),
+            ("1w", "in the last 1 week"),
+            ("2026-01-01..2026-02-01", "2026-01-01 to 2026-02-01"),
+            (">2026-01-01", "after 2026-01-01"),
+            ("..2026-01-01", "before 2026-01-01"),
+            ("2026-01-01", "on 2026-01-01"),
+        ] {
+            assert_eq!(span_words(text), words);
+        }
+    }
+}

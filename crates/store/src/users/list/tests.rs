@@ -1,0 +1,329 @@
+//! Every way of finding answers what a plain look at every user would.
+
+use denizen_model::{
+    Timestamp, UserId,
+    pages::{Cursor, CursorKey, Direction},
+    text::fold,
+    users::{Facet, Span, User, UserFilters, UserKind, UserQuery, UserSort, word_beginning},
+};
+
+use super::*;
+use crate::{
+    Db,
+    tests::{NOW, bytes, databases, event, stored_realm, user},
+};
+
+/// Few users show what a million would.
+const LOW: Limits =
+    Limits { small: 10, few: 12, few_best: 12, few_at_most: 20, walked_at_most: 60, sorted_at_most: 80 };
+
+const NAMES: &[(&str, &str)] = &[
+    ("John", "Smith"),
+    ("Johanna", "Schmidt"),
+    ("José", "García"),
+    ("Maria", "Johnson"),
+    ("Ana", "Smithson"),
+    ("Иван", "Петров"),
+    ("太郎", "山田"),
+    ("Zoe", "Adams"),
+];
+
+fn person(realm: RealmId, n: usize) -> User {
+    let (given, family) = NAMES[n * 7 % NAMES.len()];
+    let mut user =
+        user(realm, &format!("{}{n}@example.com", fold(given).replace(' ', "")), &format!("{given} {family}"));
+    user.id = UserId::new(NOW, bytes());
+    user.created_at = Timestamp::from_micros(NOW.as_micros() + i64::try_from(n % 50).unwrap());
+    user.last_sign_in_at = (n % 3 != 0).then(|| Timestamp::from_micros(1 + i64::try_from(n * 31 % 17).unwrap()));
+    user.enabled = n % 9 != 0;
+    user.reference = (n % 4 == 0).then(|| format!("R-{}", n / 8));
+    user.phone = (n % 5 == 0).then(|| format!("+4930{:06}", n / 2));
+    if n % 11 == 0 {
+        (user.kind, user.email) = (UserKind::Machine, None);
+    }
+    user
+}
+
+async fn fill(db: &Db, realm: RealmId, count: usize) -> Vec<User> {
+    let people: Vec<User> = (0..count).map(|n| person(realm, n)).collect();
+    let stored = people.clone();
+    db.write(move |mut tx| {
+        for user in &stored {
+            crate::users::insert(&mut tx, user)?;
+        }
+        tx.commit(event(stored[0].realm_id, &stored[0]), ())
+    })
+    .await
+    .unwrap();
+    people
+}
+
+fn matches(user: &User, query: &UserQuery) -> bool {
+    let text = user.search_text(&[]);
+    let found = query.terms().iter().all(|term| {
+        if term.chars().count() < 3 { text.contains(&word_beginning(term)) } else { text.contains(term.as_str()) }
+    });
+    let facets = query.filters.facets.iter().all(|(facet, present)| user.own_facets(&[]).contains(facet) == *present);
+    let at = user.last_sign_in_at.map_or(0, Timestamp::as_micros);
+    let within = |span: Span, at: i64| {
+        span.after.is_none_or(|after| at >= after.as_micros())
+            && span.before.is_none_or(|before| at < before.as_micros())
+    };
+    let signed_in = within(query.filters.last_sign_in, at) && (query.filters.last_sign_in.is_open() || at > 0);
+    let never = query.filters.never_signed_in.is_none_or(|never| never == (at == 0));
+    let reference = query
+        .filters
+        .reference
+        .as_ref()
+        .is_none_or(|wanted| user.reference.as_deref().map(fold).as_deref() == Some(wanted.as_str()));
+    found && facets && signed_in && never && reference && within(query.filters.created, user.created_at.as_micros())
+}
+
+fn key(user: &User, sort: UserSort) -> CursorKey {
+    let text = |text: &Option<String>| CursorKey::Text(fold(text.as_deref().unwrap_or("")));
+    match sort {
+        UserSort::Name => CursorKey::Text(fold(&user.name)),
+        UserSort::Email => text(&user.email),
+        UserSort::Phone => text(&user.phone),
+        UserSort::Reference => text(&user.reference),
+        UserSort::LastSignInAt => CursorKey::Number(user.last_sign_in_at.map_or(0, Timestamp::as_micros)),
+        UserSort::Role => CursorKey::Number(0),
+        UserSort::CreatedAt | UserSort::BestMatch => CursorKey::Number(user.created_at.as_micros()),
+    }
+}
+
+fn cmp(a: &CursorKey, b: &CursorKey) -> std::cmp::Ordering {
+    match (a, b) {
+        (CursorKey::Text(a), CursorKey::Text(b)) => a.cmp(b),
+        (a, b) => number(a).cmp(&number(b)),
+    }
+}
+
+async fn walk_through(db: &Db, realm: RealmId, query: &UserQuery, backward: bool) -> Vec<User> {
+    let mut query = UserQuery { limit: 7, ..query.clone() };
+    let mut seen: Vec<User> = Vec::new();
+    if backward {
+        // Behind everything, whichever way the list goes.
+        let far = match (query.sort.is_textual(), query.direction) {
+            (true, Direction::Ascending) => CursorKey::Text("\u{10ffff}".into()),
+            (true, Direction::Descending) => CursorKey::Text(String::new()),
+            (false, Direction::Ascending) => CursorKey::Number(i64::MAX),
+            (false, Direction::Descending) => CursorKey::Number(-1),
+        };
+        let num = if query.direction == Direction::Ascending { i64::MAX } else { 0 };
+        (query.after, query.backward) = (Some(Cursor { key: far, id: num.to_string() }), true);
+    }
+    loop {
+        let asked = query.clone();
+        let found = db.read(move |tx| list_within(tx, realm, &asked, LOW)).await.unwrap();
+        let place = if backward {
+            seen.splice(0..0, found.page.items);
+            found.previous
+        } else {
+            seen.extend(found.page.items);
+            found.page.next
+        };
+        query.after = place;
+        if query.after.is_none() {
+            return seen;
+        }
+    }
+}
+
+fn queries() -> Vec<UserQuery> {
+    let searches = [
+        None,
+        Some("john"),
+        Some("smith"),
+        Some("example"),
+        Some("jo"),
+        Some("zoe adams"),
+        Some("山"),
+        Some("+4930"),
+        Some("xyzzy"),
+    ];
+    let at = |n: i64| Some(Timestamp::from_micros(n));
+    let filters = [
+        UserFilters::default(),
+        UserFilters { facets: vec![(Facet::Enabled(false), true)], ..UserFilters::default() },
+        UserFilters {
+            facets: vec![(Facet::Kind(UserKind::Machine), true), (Facet::Enabled(true), true)],
+            ..UserFilters::default()
+        },
+        UserFilters {
+            facets: vec![(Facet::Admin, false), (Facet::HasPassword(false), true)],
+            ..UserFilters::default()
+        },
+        UserFilters { never_signed_in: Some(true), ..UserFilters::default() },
+        UserFilters { last_sign_in: Span { after: at(3), before: at(9) }, ..UserFilters::default() },
+        UserFilters { last_sign_in: Span { after: None, before: at(4) }, ..UserFilters::default() },
+        UserFilters {
+            created: Span { after: at(NOW.as_micros() + 10), before: at(NOW.as_micros() + 20) },
+            ..UserFilters::default()
+        },
+        UserFilters { reference: Some("r-3".into()), ..UserFilters::default() },
+    ];
+    let mut queries = Vec::new();
+    for (n, search) in searches.into_iter().enumerate() {
+        // Each search with a few filters, and each filter with a few searches.
+        for filters in
+            filters.iter().enumerate().filter(|(m, _)| *m == 0 || (n + m) % 3 == 0).map(|(_, filters)| filters)
+        {
+            queries.push(UserQuery {
+                search: search.map(str::to_owned),
+                filters: filters.clone(),
+                ..UserQuery::default()
+            });
+        }
+    }
+    queries
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_finds_what_a_plain_look_finds_in_the_order_asked_for() {
+    for (db, _folder) in databases() {
+        let (realm, other) = (stored_realm(&db).await, stored_realm(&db).await);
+        let people = fill(&db, realm.id, 150).await;
+        fill(&db, other.id, 40).await;
+        for query in queries() {
+            let mut expected: Vec<&User> = people.iter().filter(|user| matches(user, &query)).collect();
+            for sort in UserSort::ALL.iter().copied().filter(|sort| *sort != UserSort::BestMatch) {
+                for direction in [Direction::Ascending, Direction::Descending] {
+                    let query = UserQuery { sort, direction, ..query.clone() };
+                    for backward in [false, true] {
+                        let found = walk_through(&db, realm.id, &query, backward).await;
+                        // Where few match, what is near is shown too.
+                        let found: Vec<&User> = found.iter().filter(|user| matches(user, &query)).collect();
+                        let order = |a: &&User, b: &&User| match direction {
+                            Direction::Ascending => cmp(&key(a, sort), &key(b, sort)),
+                            Direction::Descending => cmp(&key(b, sort), &key(a, sort)),
+                        };
+                        assert!(found.is_sorted_by(|a, b| order(a, b).is_le()), "{query:?}");
+                        let ids = |users: &[&User]| {
+                            let mut ids: Vec<UserId> = users.iter().map(|user| user.id).collect();
+                            ids.sort_unstable();
+                            ids
+                        };
+                        expected.sort_by(order);
+                        assert_eq!(ids(&found), ids(&expected), "{query:?} backward: {backward}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_best_match_comes_first_and_pages_hold() {
+    for (db, _folder) in databases() {
+        let realm = stored_realm(&db).await;
+        let people = fill(&db, realm.id, 150).await;
+        for query in queries().into_iter().filter(|query| query.search.is_some()) {
+            let query = UserQuery { sort: UserSort::BestMatch, direction: Direction::Ascending, ..query };
+            let found = walk_through(&db, realm.id, &query, false).await;
+            let mut ids: Vec<UserId> = found.iter().filter(|user| matches(user, &query)).map(|user| user.id).collect();
+            let text = fold(query.search.as_deref().unwrap());
+            let tier = |user: &User| {
+                let email = fold(user.email.as_deref().unwrap_or(""));
+                if !matches(user, &query) {
+                    5
+                } else if email == text || user.reference.as_deref().map(fold).as_deref() == Some(text.as_str()) {
+                    1
+                } else if fold(&user.name).starts_with(&text) {
+                    2
+                } else if email.starts_with(&text) {
+                    3
+                } else {
+                    4
+                }
+            };
+            assert!(found.is_sorted_by_key(tier), "{query:?}");
+            let mut expected: Vec<UserId> =
+                people.iter().filter(|user| matches(user, &query)).map(|user| user.id).collect();
+            ids.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(ids, expected, "{query:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_are_found_as_people_remember_them() {
+    for (db, _folder) in databases() {
+        let realm = stored_realm(&db).await;
+        let mut people = [
+            user(realm.id, "a1@example.com", "John Smith"),
+            user(realm.id, "smith.j@acme.com", "Somebody Else"),
+            user(realm.id, "c1@example.com", "José Álvarez"),
+            user(realm.id, "d1@example.com", "Иван Петров"),
+            user(realm.id, "e1@example.com", "山田 太郎"),
+            user(realm.id, "f1@example.com", "Siobhán O'Brien"),
+        ];
+        for person in &mut people {
+            person.id = UserId::new(NOW, bytes());
+        }
+        let stored = people.clone();
+        db.write(move |mut tx| {
+            for user in &stored {
+                crate::users::insert(&mut tx, user)?;
+            }
+            tx.commit(event(stored[0].realm_id, &stored[0]), ())
+        })
+        .await
+        .unwrap();
+        for (search, expected) in [
+            ("jsmith", vec![0, 1]),
+            ("jsmi", vec![0, 1]),
+            ("johnsmith", vec![0]),
+            ("smith john", vec![0]),
+            ("smiht", vec![0, 1]),
+            ("smth john", vec![0]),
+            ("alvares", vec![2]),
+            ("jose alvarez", vec![2]),
+            ("петроф", vec![3]),
+            ("太郎 山田", vec![4]),
+            ("obrien", vec![5]),
+            ("siobhan", vec![5]),
+            ("xiobhan", vec![5]),
+            ("jonh", vec![]),
+        ] {
+            for sort in UserSort::ALL {
+                let (query, id) =
+                    (UserQuery { search: Some(search.into()), sort: *sort, ..UserQuery::default() }, realm.id);
+                let found = db.read(move |tx| list(tx, id, &query)).await.unwrap();
+                let mut at: Vec<usize> = (found.items.iter())
+                    .map(|user| people.iter().position(|person| person.id == user.id).unwrap())
+                    .collect();
+                at.sort_unstable();
+                assert_eq!(at, expected, "{search} by {sort}");
+                assert_eq!(found.total, Total::exact(expected.len() as u64));
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mistyped_words_of_somebody_who_is_gone_are_forgotten() {
+    for (db, _folder) in databases() {
+        let realm = stored_realm(&db).await;
+        let twins = ["a@example.com", "b@example.com"].map(|name| user(realm.id, name, "Quirin Unterholzner"));
+        for twin in twins.clone() {
+            db.write(move |mut tx| {
+                crate::users::insert(&mut tx, &twin)?;
+                tx.commit(event(twin.realm_id, &twin), ())
+            })
+            .await
+            .unwrap();
+        }
+        for (twin, left) in twins.into_iter().zip([1, 0]) {
+            db.write(move |mut tx| {
+                crate::users::delete(&mut tx, &twin)?;
+                tx.commit(event(twin.realm_id, &twin), ())
+            })
+            .await
+            .unwrap();
+            let words = db.read(|tx| index::meant(tx, "unterholzer")).await.unwrap();
+            assert_eq!(words.len(), left);
+        }
+    }
+}
