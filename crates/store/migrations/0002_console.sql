@@ -19,6 +19,14 @@ CREATE TABLE user_groups (
 );
 CREATE INDEX user_groups_by_group ON user_groups (group_id, user_id);
 CREATE INDEX user_groups_by_realm ON user_groups (realm_id, user_id);
+-- How many members there are, in shards by the last digit of the user's id, so that no list counts and people who
+-- join the same group at the same time seldom wait for each other.
+CREATE TABLE group_counts (
+  group_id TEXT NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
+  shard BIGINT NOT NULL,
+  total BIGINT NOT NULL,
+  PRIMARY KEY (group_id, shard)
+);
 
 CREATE TABLE organizations (
   id TEXT PRIMARY KEY,
@@ -42,6 +50,12 @@ CREATE TABLE memberships (
 );
 CREATE INDEX memberships_by_organization ON memberships (organization_id, user_id);
 CREATE INDEX memberships_by_realm ON memberships (realm_id, user_id);
+CREATE TABLE organization_counts (
+  organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+  shard BIGINT NOT NULL,
+  total BIGINT NOT NULL,
+  PRIMARY KEY (organization_id, shard)
+);
 
 CREATE TABLE attribute_definitions (
   id TEXT PRIMARY KEY,

@@ -1,6 +1,8 @@
 //! Tests of the store itself on both engines. PostgreSQL is the server at `TEST_DATABASE_URL`; with `CI` set it
 //! must be there.
 
+mod members;
+
 use std::sync::Arc;
 
 use denizen_model::{RealmId, Timestamp, UserId, events::*, realms::*, users::*};
@@ -148,15 +150,19 @@ fn statements() -> Vec<(&'static str, Sql)> {
         admins::STATEMENTS,
         api_keys::STATEMENTS,
         authenticators::STATEMENTS,
+        claims::STATEMENTS,
         clients::STATEMENTS,
         console_sessions::STATEMENTS,
         events::STATEMENTS,
         grants::STATEMENTS,
+        groups::STATEMENTS,
         housekeeping::STATEMENTS,
         idempotency::STATEMENTS,
         invitations::STATEMENTS,
         keys::STATEMENTS,
         messages::STATEMENTS,
+        super::members::STATEMENTS,
+        organizations::STATEMENTS,
         realms::STATEMENTS,
         roles::STATEMENTS,
         sessions::STATEMENTS,

@@ -245,6 +245,7 @@ pub fn find_by_identifier(tx: &mut ReadTx<'_>, realm: RealmId, typed: &str) -> R
 /// # Errors
 /// When the database fails.
 pub fn delete(tx: &mut WriteTx<'_>, user: &User) -> Result<bool> {
+    crate::members::leave_everything(tx, user.id)?;
     let deleted = tx.execute(&DELETE, params![user.realm_id, user.id])? == 1;
     if deleted {
         index::remove_words(tx, user)?;

@@ -5,8 +5,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use denizen_model::{SessionId, Timestamp, UserId, clients::Client, sessions::Session, users::User};
-use denizen_store as store;
+use denizen_model::{OrganizationId, SessionId, Timestamp, UserId, clients::Client, sessions::Session, users::User};
+use denizen_store::{self as store, claims::UserClaims};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -50,6 +50,25 @@ pub struct Claims {
     /// The user's realm roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<String>>,
+    /// The user's groups, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<String>>,
+    /// The organizations the user belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organizations: Option<Vec<OrganizationClaim>>,
+}
+
+/// An organization as a token names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganizationClaim {
+    /// Its id.
+    pub id: OrganizationId,
+    /// Its name.
+    pub name: String,
+    /// The roles the user has there.
+    pub roles: Vec<String>,
+    /// The permissions of the user's membership.
+    pub permissions: Vec<String>,
 }
 
 fn jti(app: &App) -> String {
@@ -68,14 +87,17 @@ pub(crate) fn mint_for_user(
     now: Timestamp,
     client: &Client,
     session: &Session,
-    roles: Vec<String>,
+    user: UserClaims,
     scope: &str,
 ) -> Result<(String, u64)> {
+    let organization = |(id, name)| OrganizationClaim { id, name, roles: Vec::new(), permissions: Vec::new() };
     let claims = Claims {
         sub: session.user_id.to_string(),
         sid: Some(session.id),
         auth_time: Some(session.authenticated_at.as_secs()),
-        roles: Some(roles),
+        roles: Some(user.roles),
+        groups: Some(user.groups),
+        organizations: Some(user.organizations.into_iter().map(organization).collect()),
         ..for_client(app, realm, now, client, scope)
     };
     Ok((sign(realm, now, typ::ACCESS_TOKEN, &claims)?, realm.realm.settings.access_token_seconds))
@@ -95,6 +117,8 @@ fn for_client(app: &App, realm: &RealmState, now: Timestamp, client: &Client, sc
         sid: None,
         auth_time: None,
         roles: None,
+        groups: None,
+        organizations: None,
     }
 }
 
@@ -265,11 +289,11 @@ pub fn unverified_realm(app: &App, token: &str) -> Option<String> {
     issuer.strip_prefix(app.public_url())?.strip_prefix("/realms/").map(str::to_owned)
 }
 
-/// A user's live session in which a client works, with the user's roles.
+/// A user's live session in which a client works, with what tokens say of the user.
 pub(crate) struct Live {
     pub(crate) session: Session,
     pub(crate) user: User,
-    pub(crate) roles: Vec<String>,
+    pub(crate) claims: UserClaims,
 }
 
 /// The live session of an exchange, read in its transaction.
@@ -285,8 +309,8 @@ pub(crate) fn live_in(
         store::sessions::find(tx, session)?.filter(|s| s.realm_id == id && s.is_live(now)).ok_or_else(ended)?;
     let user_id: UserId = session.user_id;
     let user = store::users::find(tx, id, user_id)?.filter(|user| user.enabled).ok_or_else(ended)?;
-    let roles = store::roles::names_of(tx, user_id)?;
-    Ok(Live { session, user, roles })
+    let claims = store::claims::of(tx, user_id)?;
+    Ok(Live { session, user, claims })
 }
 
 /// Notes that a session was used, after an exchange.

@@ -204,7 +204,7 @@ pub(crate) fn respond(
     refresh: Option<RefreshToken>,
 ) -> std::result::Result<TokenResponse, OAuthError> {
     let (access_token, expires_in) =
-        access_tokens::mint_for_user(app, realm, cx.now, client, &live.session, live.roles.clone(), scope)?;
+        access_tokens::mint_for_user(app, realm, cx.now, client, &live.session, live.claims.clone(), scope)?;
     let id_token = has_scope(scope, "openid")
         .then(|| access_tokens::mint_id_token(realm, cx.now, client, &live.session, nonce))
         .transpose()?;

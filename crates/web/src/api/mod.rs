@@ -7,6 +7,8 @@ mod clients;
 pub(crate) mod document;
 mod events;
 mod gate;
+mod groups;
+mod organizations;
 mod query;
 mod realms;
 mod roles;
@@ -36,6 +38,8 @@ fn endpoints() -> OpenApiRouter<Web> {
         .merge(settings::endpoints())
         .merge(users::endpoints())
         .merge(roles::endpoints())
+        .merge(groups::endpoints())
+        .merge(organizations::endpoints())
         .merge(clients::endpoints())
         .merge(events::endpoints())
         .merge(stats::endpoints())

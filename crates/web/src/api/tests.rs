@@ -1,6 +1,7 @@
 //! The API as its callers see it: the real router over a real application.
 
 mod contract;
+mod groups;
 mod inputs;
 mod messages;
 

@@ -5,6 +5,8 @@ mod api_keys;
 mod create;
 mod credentials;
 mod events;
+mod groups;
+mod memberships;
 mod notifications;
 mod roles;
 mod sessions;
@@ -23,7 +25,7 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::view::UserView;
+pub(super) use self::view::UserView;
 use super::{
     answer::{Answer, DONE, List, Record},
     ask::{Ask, Id, check_version},
@@ -40,6 +42,8 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
         .merge(api_keys::endpoints())
         .merge(sessions::endpoints())
         .merge(roles::endpoints())
+        .merge(groups::endpoints())
+        .merge(memberships::endpoints())
         .merge(admin::endpoints())
         .merge(events::endpoints())
         .merge(notifications::endpoints())
