@@ -1,7 +1,7 @@
 //! Invitations.
 
 use denizen_model::{
-    GroupId, InvitationId, OrganizationId, RealmId, RoleId, Timestamp, UserId,
+    InvitationId, RealmId, Timestamp, UserId,
     invitations::{Invitation, InvitationState},
     text::fold,
 };
@@ -46,13 +46,7 @@ statements! {
     ACCEPT = concat!("UPDATE invitations SET accepted_at = ?3, version = version + 1 WHERE secret_hash = ?1 AND realm_id = ?2 AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ?3 RETURNING ", columns!());
     ACCEPTED_BY = "UPDATE invitations SET accepted_user_id = ?2 WHERE id = ?1";
     OPEN_TO = "SELECT id FROM invitations WHERE realm_id = ?1 AND email_key = ?2 AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ?3 LIMIT 1";
-    USER_AT = "SELECT id FROM (SELECT id FROM users WHERE realm_id = ?1 AND username_key = ?2 UNION ALL SELECT id FROM users WHERE realm_id = ?1 AND email_key = ?2) u LIMIT 1";
-    GROUP_NAME = "SELECT name FROM groups WHERE realm_id = ?1 AND id = ?2";
-    ORGANIZATION_NAME = "SELECT name FROM organizations WHERE realm_id = ?1 AND id = ?2";
-    JOIN_GROUP = "INSERT INTO user_groups (realm_id, user_id, group_id, added_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-    JOIN_ORGANIZATION = "INSERT INTO memberships (realm_id, user_id, organization_id, joined_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-    LIST_GROUPS = "SELECT id, name FROM groups WHERE realm_id = ?1 ORDER BY name_key LIMIT ?2";
-    LIST_ORGANIZATIONS = "SELECT id, name FROM organizations WHERE realm_id = ?1 ORDER BY name_key LIMIT ?2";
+    USER_AT = "SELECT id FROM (SELECT id FROM users WHERE realm_id = ?1 AND username_key = ?2 UNION ALL SELECT id FROM users WHERE num IN (SELECT num FROM user_index WHERE realm_num = (SELECT num FROM realms WHERE id = ?1) AND email_key = ?2 LIMIT 1)) u LIMIT 1";
 }
 
 /// After every id.
@@ -204,66 +198,4 @@ pub fn is_open_to(tx: &mut ReadTx<'_>, realm: RealmId, email: &str, now: Timesta
 /// When the database fails.
 pub fn find_user_at(tx: &mut ReadTx<'_>, realm: RealmId, email: &str) -> Result<Option<UserId>> {
     tx.find(&USER_AT, params![realm, fold(email)], |row| row.parse("id"))
-}
-
-/// A group's name, if there is such a group in the realm.
-///
-/// # Errors
-/// When the database fails.
-pub fn group_name(tx: &mut ReadTx<'_>, realm: RealmId, id: GroupId) -> Result<Option<String>> {
-    tx.find(&GROUP_NAME, params![realm, id], |row| row.text("name"))
-}
-
-/// An organization's name, if there is such an organization in the realm.
-///
-/// # Errors
-/// When the database fails.
-pub fn organization_name(tx: &mut ReadTx<'_>, realm: RealmId, id: OrganizationId) -> Result<Option<String>> {
-    tx.find(&ORGANIZATION_NAME, params![realm, id], |row| row.text("name"))
-}
-
-/// Puts a user into a group.
-///
-/// # Errors
-/// When the database fails.
-pub fn join_group(tx: &mut WriteTx<'_>, realm: RealmId, user: UserId, id: GroupId, now: Timestamp) -> Result<()> {
-    tx.execute(&JOIN_GROUP, params![realm, user, id, now]).map(drop)
-}
-
-/// Makes a user a member of an organization.
-///
-/// # Errors
-/// When the database fails.
-pub fn join_organization(
-    tx: &mut WriteTx<'_>,
-    realm: RealmId,
-    user: UserId,
-    id: OrganizationId,
-    now: Timestamp,
-) -> Result<()> {
-    tx.execute(&JOIN_ORGANIZATION, params![realm, user, id, now]).map(drop)
-}
-
-/// The first groups by name, with their ids as text.
-///
-/// # Errors
-/// When the database fails.
-pub fn list_groups(tx: &mut ReadTx<'_>, realm: RealmId, limit: u32) -> Result<Vec<(GroupId, String)>> {
-    tx.list(&LIST_GROUPS, params![realm, limit], |row| Ok((row.parse("id")?, row.text("name")?)))
-}
-
-/// The first organizations by name.
-///
-/// # Errors
-/// When the database fails.
-pub fn list_organizations(tx: &mut ReadTx<'_>, realm: RealmId, limit: u32) -> Result<Vec<(OrganizationId, String)>> {
-    tx.list(&LIST_ORGANIZATIONS, params![realm, limit], |row| Ok((row.parse("id")?, row.text("name")?)))
-}
-
-/// A role's name, if there is such a role in the realm.
-///
-/// # Errors
-/// When the database fails.
-pub fn role_name(tx: &mut ReadTx<'_>, realm: RealmId, id: RoleId) -> Result<Option<String>> {
-    Ok(crate::roles::find(tx, realm, id)?.map(|role| role.name))
 }

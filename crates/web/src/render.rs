@@ -81,6 +81,13 @@ impl Templates {
         self.locale.text(id, |_| None).unwrap_or_else(|_| id.to_owned())
     }
 
+    /// A text with its placeholders filled in. An unknown id is shown as it is.
+    #[must_use]
+    pub fn text_with(&self, id: &str, values: &[(&str, &str)]) -> String {
+        let value = |name: &str| values.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        self.locale.text(id, value).unwrap_or_else(|_| id.to_owned())
+    }
+
     /// The text of this id; when there is none of it, the message is a text itself.
     #[must_use]
     pub fn text_or(&self, message: &str) -> String {

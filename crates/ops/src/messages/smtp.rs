@@ -14,6 +14,8 @@ use lettre::{
     },
 };
 
+use tokio::runtime::Handle;
+
 use super::templates::{Whole, one_line};
 use crate::crypto::Secret;
 
@@ -134,10 +136,27 @@ pub(crate) struct SendError {
     pub(crate) text: String,
 }
 
+impl SendError {
+    fn closed() -> Self {
+        Self { permanent: false, code: None, text: "The server is stopping.".to_owned() }
+    }
+}
+
 /// A connection to the mail server, kept open for a while.
 pub(crate) struct Smtp {
     config: SmtpConfig,
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    /// There until this is dropped.
+    transport: Option<AsyncSmtpTransport<Tokio1Executor>>,
+    runtime: Handle,
+}
+
+impl Drop for Smtp {
+    fn drop(&mut self) {
+        // Its connections say good-bye in a task, and the last one to hold the application may be a thread of the
+        // database, where no task can begin by itself.
+        let _inside = self.runtime.enter();
+        drop(self.transport.take());
+    }
 }
 
 impl Smtp {
@@ -164,7 +183,8 @@ impl Smtp {
         if let Some((user, password)) = &config.credentials {
             builder = builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
         }
-        Ok(Self { transport: builder.build(), config })
+        let runtime = Handle::try_current().map_err(|error| error.to_string())?;
+        Ok(Self { transport: Some(builder.build()), config, runtime })
     }
 
     pub(crate) fn config(&self) -> &SmtpConfig {
@@ -174,7 +194,8 @@ impl Smtp {
     /// Hands a message over.
     pub(crate) async fn send(&self, message: &Message, whole: Whole, now: Timestamp) -> Result<(), SendError> {
         let mail = self.compose(message, whole, now).map_err(|text| SendError { permanent: true, code: None, text })?;
-        match tokio::time::timeout(PATIENCE, self.transport.send(mail)).await {
+        let Some(transport) = &self.transport else { return Err(SendError::closed()) };
+        match tokio::time::timeout(PATIENCE, transport.send(mail)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(failure(&error)),
             Err(_) => Err(SendError {
@@ -187,7 +208,8 @@ impl Smtp {
 
     /// Whether the server answers, with TLS and sign-in as configured.
     pub(crate) async fn check(&self) -> Result<(), String> {
-        match tokio::time::timeout(PATIENCE, self.transport.test_connection()).await {
+        let Some(transport) = &self.transport else { return Err(SendError::closed().text) };
+        match tokio::time::timeout(PATIENCE, transport.test_connection()).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => Err("it does not answer".to_owned()),
             Ok(Err(error)) => Err(failure(&error).text),
@@ -278,8 +300,8 @@ mod tests {
         assert!(SmtpConfig::parse("smtp://mail.example.com", None, None, Some("nobody")).is_err());
     }
 
-    #[test]
-    fn headers_hold_one_line_whatever_the_names() {
+    #[tokio::test]
+    async fn headers_hold_one_line_whatever_the_names() {
         let smtp = Smtp::new(parse("smtp://127.0.0.1:25?tls=none").unwrap()).unwrap();
         let message = super::super::tests::message("ana@example.com");
         let whole = Whole {

@@ -8,6 +8,7 @@ pub(crate) mod document;
 mod events;
 mod gate;
 mod groups;
+mod invitations;
 mod organizations;
 mod query;
 mod realms;
@@ -42,6 +43,7 @@ fn endpoints() -> OpenApiRouter<Web> {
         .merge(organizations::endpoints())
         .merge(clients::endpoints())
         .merge(events::endpoints())
+        .merge(invitations::endpoints())
         .merge(stats::endpoints())
 }
 

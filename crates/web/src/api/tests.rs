@@ -3,6 +3,7 @@
 mod contract;
 mod groups;
 mod inputs;
+mod invitations;
 mod messages;
 
 use std::sync::{

@@ -1,6 +1,7 @@
 //! Pages on a single card: signing in and out, the account, set-up, errors.
 
 pub(crate) mod account;
+pub(crate) mod enrol;
 pub(crate) mod links;
 pub(crate) mod mailbox;
 pub(crate) mod setup;
@@ -27,6 +28,7 @@ use crate::Web;
 pub(crate) fn router() -> Router<Web> {
     Router::new()
         .merge(account::router())
+        .merge(enrol::router())
         .merge(links::router())
         .merge(mailbox::router())
         .merge(setup::router())

@@ -12,6 +12,7 @@ mod errors;
 mod flash;
 mod forms;
 mod frame;
+mod invitations;
 mod palette;
 mod realms;
 mod roles;
@@ -79,6 +80,7 @@ pub(crate) fn router(web: &Web) -> Router<Web> {
         .route("/admin/{realm}/sign-out", post(sign_in::sign_out))
         .route("/admin/{realm}/palette", get(palette::find))
         .merge(users::router())
+        .merge(invitations::router())
         .merge(roles::router())
         .merge(clients::router())
         .merge(audit::router())
