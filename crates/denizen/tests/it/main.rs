@@ -12,6 +12,8 @@ mod crashes;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod mail;
+#[cfg(test)]
 mod nodes;
 #[cfg(test)]
 mod oauth;
