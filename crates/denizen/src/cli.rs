@@ -28,7 +28,7 @@ pub(crate) enum Command {
     /// The audit log
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Check configuration, database, clock and keys, and say what to do
+    /// Check configuration, database, mail, clock and keys, and say what to do
     Doctor(DoctorOptions),
     /// Keep an address and an API key for the commands below
     Login(LoginOptions),
@@ -77,10 +77,29 @@ pub(crate) struct StorageOptions {
     pub(crate) config: Option<PathBuf>,
 }
 
+/// Which mail server takes the mails.
+#[derive(Args, Clone, Default)]
+pub(crate) struct MailOptions {
+    /// Mail server, as smtps://user:password@host:465 or smtp://host:587?tls=required (or none)
+    #[arg(long, env = "DENIZEN_SMTP_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) smtp_url: Option<String>,
+    /// User at the mail server, where it is not in the address
+    #[arg(long, env = "DENIZEN_SMTP_USER", value_name = "USER", hide_env_values = true)]
+    pub(crate) smtp_user: Option<String>,
+    /// Password at the mail server, where it is not in the address
+    #[arg(long, env = "DENIZEN_SMTP_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    pub(crate) smtp_password: Option<String>,
+    /// Who mails come from, as "Denizen <no-reply@example.com>"
+    #[arg(long, env = "DENIZEN_MAIL_FROM", value_name = "ADDRESS")]
+    pub(crate) mail_from: Option<String>,
+}
+
 #[derive(Args, Clone, Default)]
 pub(crate) struct ServeOptions {
     #[command(flatten)]
     pub(crate) storage: StorageOptions,
+    #[command(flatten)]
+    pub(crate) mail: MailOptions,
     /// Address to listen on [default: 127.0.0.1:7000]
     #[arg(long, env = "DENIZEN_LISTEN", value_name = "ADDR")]
     pub(crate) listen: Option<String>,
@@ -136,6 +155,8 @@ pub(crate) struct AuditVerifyOptions {
 pub(crate) struct DoctorOptions {
     #[command(flatten)]
     pub(crate) storage: StorageOptions,
+    #[command(flatten)]
+    pub(crate) mail: MailOptions,
     /// Answer in JSON
     #[arg(long)]
     pub(crate) json: bool,

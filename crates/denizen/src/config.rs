@@ -7,7 +7,12 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::cli::{ServeOptions, StorageOptions};
+use denizen_ops::{
+    crypto::Secret,
+    messages::{Mail, SmtpConfig},
+};
+
+use crate::cli::{MailOptions, ServeOptions, StorageOptions};
 
 /// The configuration file. An unknown key is an error, so that a mistyped one is never silently ignored.
 #[derive(Deserialize, Default)]
@@ -19,6 +24,10 @@ struct File {
     listen: Option<String>,
     public_url: Option<String>,
     behind_proxy: Option<bool>,
+    smtp_url: Option<String>,
+    smtp_user: Option<String>,
+    smtp_password: Option<String>,
+    mail_from: Option<String>,
 }
 
 /// Where the data is, decided.
@@ -34,6 +43,7 @@ pub(crate) struct Server {
     pub(crate) listen: String,
     pub(crate) public_url: String,
     pub(crate) behind_proxy: bool,
+    pub(crate) mail: Mail,
 }
 
 fn read(path: Option<&Path>) -> Result<File, String> {
@@ -59,6 +69,29 @@ pub(crate) fn storage(options: &StorageOptions) -> Result<Storage, String> {
     storage_of(options, &mut read(options.config.as_deref())?)
 }
 
+fn mail_of(options: &MailOptions, file: &mut File) -> Result<Mail, String> {
+    let pick = |given: &Option<String>, file: Option<String>| given.clone().or(file);
+    let address = pick(&options.smtp_url, file.smtp_url.take());
+    let user = pick(&options.smtp_user, file.smtp_user.take());
+    let password = pick(&options.smtp_password, file.smtp_password.take()).map(Secret::new);
+    let from = pick(&options.mail_from, file.mail_from.take());
+    match address.map(Secret::new) {
+        Some(address) => {
+            SmtpConfig::parse(address.expose(), user.as_deref(), password, from.as_deref()).map(Mail::Smtp)
+        }
+        None if user.is_some() || password.is_some() => {
+            Err("a user or password of a mail server is given, but not the server: give --smtp-url".to_owned())
+        }
+        None => Ok(Mail::None),
+    }
+}
+
+/// The configuration of a command that needs the data and the mail server.
+pub(crate) fn storage_and_mail(options: &StorageOptions, mail: &MailOptions) -> Result<(Storage, Mail), String> {
+    let mut file = read(options.config.as_deref())?;
+    Ok((storage_of(options, &mut file)?, mail_of(mail, &mut file)?))
+}
+
 /// The configuration of the server.
 pub(crate) fn server(options: &ServeOptions) -> Result<Server, String> {
     let mut file = read(options.storage.config.as_deref())?;
@@ -66,6 +99,7 @@ pub(crate) fn server(options: &ServeOptions) -> Result<Server, String> {
     let public_url = options.public_url.clone().or(file.public_url.take());
     Ok(Server {
         storage: storage_of(&options.storage, &mut file)?,
+        mail: mail_of(&options.mail, &mut file)?,
         public_url: check_public_url(public_url.unwrap_or_else(|| format!("http://{listen}")))?,
         listen,
         behind_proxy: options.behind_proxy || file.behind_proxy.unwrap_or(false),
@@ -92,6 +126,22 @@ mod tests {
         for bad in ["id.example.com", "ftp://x", "https://", "https://a/b", "https://u@h"] {
             assert!(check_public_url(bad.into()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_mail_server_may_stand_in_the_file_and_its_password_apart() {
+        let file = |text: &str| toml::from_str::<File>(text).unwrap();
+        let whole = "smtp_url = \"smtps://mail.example.com\"\nmail_from = \"Acme <no-reply@example.com>\"";
+        let options = MailOptions {
+            smtp_user: Some("denizen".into()),
+            smtp_password: Some("hidden".into()),
+            ..MailOptions::default()
+        };
+        let mail = mail_of(&options, &mut file(whole)).unwrap();
+        assert_eq!(format!("{mail:?}"), "Smtp(mail.example.com:465 (TLS))");
+        assert!(mail_of(&options, &mut file("")).is_err());
+        assert!(mail_of(&MailOptions::default(), &mut file("smtp_url = \"smtps://a:hidden@b\"")).is_err());
+        assert!(matches!(mail_of(&MailOptions::default(), &mut file("")), Ok(Mail::None)));
     }
 
     #[test]

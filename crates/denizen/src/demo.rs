@@ -12,6 +12,7 @@ use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 use denizen_model::{
     GroupId, RequestId, RoleId, Timestamp, UserId,
     clients::{ClientType, GrantType},
+    invitations::NewInvitation,
     organizations::Organization,
     permissions::AdminRole,
     users::{NewHuman, NewMachine, NewPassword},
@@ -21,7 +22,8 @@ use denizen_ops::{
     clients::{self, ClientInput},
     crypto::{MasterKey, Rng, Secret, password},
     flows::sign_in::{Flow, check_password_step},
-    groups,
+    groups, invitations,
+    messages::Mail,
     oauth::authorize::Request,
     organizations::{self, OrganizationInput},
     realms, roles, setup, users,
@@ -60,7 +62,7 @@ pub(crate) async fn run(options: &DemoOptions) -> Result<(), String> {
     let app = open_demo(&folder.0, &public_url).await?;
     populate(&app, options.users).await.map_err(|error| format!("the demo could not be made: {error}"))?;
     eprintln!(
-        "\n  Denizen's console   {public_url}/admin\n  Sign in as          {OWNER}\n  Password            {PASSWORD}\n"
+        "\n  Denizen's console   {public_url}/admin\n  Sign in as          {OWNER}\n  Password            {PASSWORD}\n  Mails it sends      {public_url}/demo/mailbox\n"
     );
     eprintln!("  Everyone in it has the password {PASSWORD}. It is gone when you stop it (Ctrl-C).\n");
     let banner = DemoBanner { text: "Demo: this data is made up and is gone when the demo stops.".to_owned() };
@@ -97,6 +99,7 @@ async fn open_demo(folder: &std::path::Path, public_url: &str) -> Result<App, St
         clock,
         rng,
         hashing: password::Config { params, ..password::Config::default() },
+        mail: Mail::Demo,
     };
     App::open(config).await.map_err(|error| error.to_string())
 }
@@ -150,7 +153,7 @@ async fn populate(app: &App, count: u32) -> Made<()> {
     let roles = make_roles(app, &owner_cx, &realm).await?;
     let groups = make_groups(app, &owner_cx, &realm).await?;
     let organizations = make_organizations(app, &owner_cx, &realm).await?;
-    make_people(app, start, count, &Arc::new(Setting { clients, roles, groups, organizations })).await?;
+    make_people(app, start, count, &Arc::new(Setting { clients, roles: roles.clone(), groups, organizations })).await?;
     make_machines(app, &rng, start).await?;
     let second = realms::create(app, &owner_cx, owner_cx.may(main)?, "fjord-health", "Fjord Health").await?;
     for number in 0..40 {
@@ -159,7 +162,38 @@ async fn populate(app: &App, count: u32) -> Made<()> {
             users::create_human(app, &cx, cx.may(second.id)?, human(&person), NewPassword::None).await?;
         }
     }
-    Ok(())
+    make_invitations(app, &rng, &roles).await
+}
+
+/// Who was asked lately to make an account, and who to confirm an address.
+async fn make_invitations(app: &App, rng: &Rng, roles: &[denizen_model::RoleId]) -> Made<()> {
+    let realm = app.main_realm().await?.realm.id;
+    let cx = at(app, rng, app.now(), Actor::System("demo"));
+    for number in 0..14 {
+        let Some(person) = person(rng, 900_000 + number) else { continue };
+        let new = NewInvitation {
+            email: person.email,
+            given_name: Some(person.given),
+            family_name: Some(person.family),
+            locale: Some(person.locale.to_owned()),
+            role_ids: pick(rng, roles).into_iter().copied().collect(),
+            ..NewInvitation::default()
+        };
+        let asked = at(app, rng, app.now().minus(Duration::from_secs(u64::from(number) * 7200)), Actor::System("demo"));
+        let made = invitations::create_many(app, &asked, asked.may(realm)?, vec![new]).await?;
+        if let Some(Ok(made)) = made.first()
+            && number % 5 == 4
+        {
+            invitations::revoke(app, &cx, cx.may(realm)?, made.id).await?;
+        }
+    }
+    for number in 0..6 {
+        let Some(person) = person(rng, 910_000 + number) else { continue };
+        let asked = at(app, rng, app.now().minus(Duration::from_secs(u64::from(number) * 5400)), Actor::System("demo"));
+        let user = users::create_human(app, &asked, asked.may(realm)?, human(&person), NewPassword::None).await?.user;
+        users::request_email_verification(app, &asked, asked.may(realm)?, user.id).await?;
+    }
+    denizen_ops::messages::send_due(app).await.map(drop)
 }
 
 /// What people are made with.

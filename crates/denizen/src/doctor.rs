@@ -1,7 +1,7 @@
 //! `denizen doctor`: what is well, what is not, and what to do.
 
 use denizen_model::Timestamp;
-use denizen_ops::{App, setup};
+use denizen_ops::{App, messages, setup};
 use serde_json::json;
 
 use crate::{
@@ -35,17 +35,18 @@ pub(crate) async fn run(options: &DoctorOptions) -> Result<(), String> {
             Err(format!("{} cannot be right; set the machine's clock", clock()))
         },
     );
-    match config::storage(&options.storage) {
+    match config::storage_and_mail(&options.storage, &options.mail) {
         Err(error) => note("configuration", Err(error)),
-        Ok(storage) => {
+        Ok((storage, mail)) => {
             note("configuration", Ok("understood".to_owned()));
             note("master key", check_master_key(&storage));
-            match open::app(&storage, "", false).await {
+            match open::app_with_mail(&storage, "", false, mail).await {
                 Err(error) => note("database", Err(error)),
                 Ok(app) => {
                     note("database", Ok(format!("{} answers, schema up to date, secrets open", app.engine_name())));
                     note("signing keys", check_signing_keys(&app).await);
                     note("owner", check_owner(&app).await);
+                    note("mail", check_mail(&app).await);
                 }
             }
         }
@@ -90,6 +91,21 @@ async fn check_signing_keys(app: &App) -> Result<String, String> {
     let realm = app.main_realm().await.map_err(|error| error.to_string())?;
     let keys = realm.jwks().get("keys").and_then(|keys| keys.as_array()).map_or(0, Vec::len);
     if keys == 0 { Err("the realm main has none".to_owned()) } else { Ok(format!("{keys} in the realm main")) }
+}
+
+async fn check_mail(app: &App) -> Result<String, String> {
+    let (status, answer) = messages::check(app).await.map_err(|error| error.to_string())?;
+    let waiting = match status.waiting {
+        0 => "nothing waits".to_owned(),
+        1 => "1 message waits".to_owned(),
+        more => format!("{more} messages wait"),
+    };
+    match (status.server, answer) {
+        // Denizen works without; the words say what does not.
+        (None, _) => Ok(format!("no mail server; {waiting} to be sent until --smtp-url and --mail-from are given")),
+        (Some((place, from)), Ok(())) => Ok(format!("{place} answers, mails come from {from}, {waiting}")),
+        (Some((place, _)), Err(error)) => Err(format!("{place} does not take mails: {error}; {waiting}")),
+    }
 }
 
 async fn check_owner(app: &App) -> Result<String, String> {

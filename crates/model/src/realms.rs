@@ -45,6 +45,8 @@ text_enum! {
 pub struct RealmSettings {
     /// The username is the email given at creation and stays.
     pub email_as_username: bool,
+    /// People may make an account of their own at the sign-in page.
+    pub self_registration: bool,
     /// Usernames may be changed later.
     pub username_changeable: bool,
     /// Users may have attributes that no definition declares.
@@ -69,6 +71,7 @@ impl Default for RealmSettings {
     fn default() -> Self {
         Self {
             email_as_username: true,
+            self_registration: true,
             username_changeable: false,
             undeclared_attributes_allowed: true,
             api_key_storage: ApiKeyStorage::Hashed,

@@ -257,13 +257,7 @@ pub fn check_user(user: &User, errors: &mut FieldErrors) {
     }
     errors.line("reference", user.reference.as_deref().unwrap_or(""), 255);
     if let Some(locale) = &user.locale {
-        let ok = locale.len() <= 35
-            && locale
-                .split('-')
-                .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()));
-        if !ok {
-            errors.add("locale", "Must be a language tag, such as en or pt-BR.");
-        }
+        check_locale("locale", locale, errors);
     }
     if let Some(zone) = &user.zoneinfo
         && jiff::tz::TimeZone::get(zone).is_err()
@@ -274,6 +268,14 @@ pub fn check_user(user: &User, errors: &mut FieldErrors) {
         errors.line("reason", reason, 500);
     }
     check_attributes(&user.attributes, errors);
+}
+
+/// Checks a language tag (RFC 5646, its shape alone).
+pub fn check_locale(field: &str, locale: &str, errors: &mut FieldErrors) {
+    let part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    if locale.len() > 35 || !locale.split('-').all(part) {
+        errors.add(field, "Must be a language tag, such as en or pt-BR.");
+    }
 }
 
 fn check_attributes(attributes: &Map<String, Value>, errors: &mut FieldErrors) {

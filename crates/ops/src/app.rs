@@ -9,6 +9,7 @@ use tokio::sync::{Notify, RwLock};
 use crate::{
     Error, RealmState, Result,
     crypto::{Hasher, MacKey, MasterKey, Rng, Sealer, password},
+    messages::{Mail, Mailer},
     oauth::access_tokens::VerifiedTokens,
 };
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub rng: Rng,
     /// Password hashing.
     pub hashing: password::Config,
+    /// Where mails go.
+    pub mail: Mail,
 }
 
 /// The application. Cheap to clone.
@@ -48,6 +51,7 @@ struct Inner {
     realms: RwLock<Realms>,
     verified: VerifiedTokens,
     jobs: Notify,
+    mailer: Mailer,
 }
 
 /// The realms that were read, by both names they go by.
@@ -81,6 +85,7 @@ impl App {
         let refresh = secret(&db, &sealer, &config.rng, "refresh-tokens", now).await?;
         let hasher = Hasher::start(&config.hashing, config.rng.clone())
             .map_err(|error| Error::internal(format!("cannot start the hashing threads: {error}")))?;
+        let mailer = Mailer::new(config.mail)?;
         let app = Self {
             inner: Arc::new(Inner {
                 db,
@@ -93,6 +98,7 @@ impl App {
                 realms: RwLock::default(),
                 verified: VerifiedTokens::default(),
                 jobs: Notify::new(),
+                mailer,
             }),
         };
         crate::realms::ensure_main(&app).await?;
@@ -151,6 +157,10 @@ impl App {
     /// Rings when a job is waiting.
     pub(crate) fn job_bell(&self) -> &Notify {
         &self.inner.jobs
+    }
+
+    pub(crate) fn mailer(&self) -> &Mailer {
+        &self.inner.mailer
     }
 
     /// Ten random bytes for an id.

@@ -23,11 +23,11 @@ fn subject(group: &Group) -> SubjectRef {
     SubjectRef { kind: SubjectKind::Group, id: group.id.to_string(), name: group.name.clone() }
 }
 
-fn get_group(tx: &mut ReadTx<'_>, realm: RealmId, id: GroupId) -> Result<Group> {
+pub(crate) fn get_group(tx: &mut ReadTx<'_>, realm: RealmId, id: GroupId) -> Result<Group> {
     store::groups::find(tx, realm, id)?.ok_or_else(|| Error::not_found("group"))
 }
 
-fn circle(group: &Group) -> Circle<'_, GroupId> {
+pub(crate) fn circle(group: &Group) -> Circle<'_, GroupId> {
     Circle {
         members: &store::groups::MEMBERS,
         kind: EventType::UserGroupChanged,

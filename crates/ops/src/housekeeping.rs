@@ -30,8 +30,10 @@ pub async fn remove_expired(app: &App) -> Result<u64> {
     let realms = app.db().read(|tx| Ok::<_, Error>(store::realms::list(tx)?)).await?;
     for realm in realms {
         removed += remove_old_events(app, realm.id, realm.settings.audit_retention_days).await?;
+        removed += remove_old_messages(app, realm.id, realm.settings.audit_retention_days).await?;
     }
     note_duplicates(app).await?;
+    crate::messages::give_up_expired(app).await?;
     purge_deleted_realms(app).await?;
     Ok(removed)
 }
@@ -66,6 +68,25 @@ async fn remove_old_events(app: &App, realm: RealmId, days: u32) -> Result<u64> 
         }
     }
     Ok(removed)
+}
+
+/// Messages are a record like events and are kept as long.
+async fn remove_old_messages(app: &App, realm: RealmId, days: u32) -> Result<u64> {
+    let before = app.now().minus(Duration::from_secs(u64::from(days) * 24 * 3600));
+    let mut removed = 0;
+    loop {
+        let step = app
+            .db()
+            .write(move |mut tx| {
+                let removed = store::messages::remove_old(&mut tx, realm, before)?;
+                Ok::<_, Error>(tx.unaudited("the realm's retention, whose setting has its event", removed)?)
+            })
+            .await?;
+        removed += step;
+        if step == 0 {
+            return Ok(removed);
+        }
+    }
 }
 
 async fn purge_deleted_realms(app: &App) -> Result<()> {

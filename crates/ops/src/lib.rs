@@ -22,6 +22,7 @@ pub mod housekeeping;
 pub mod idempotency;
 pub mod invitations;
 pub mod jobs;
+pub mod locale;
 pub mod members;
 pub mod messages;
 pub mod oauth;

@@ -23,11 +23,11 @@ fn subject(organization: &Organization) -> SubjectRef {
     SubjectRef { kind: SubjectKind::Organization, id: organization.id.to_string(), name: organization.name.clone() }
 }
 
-fn get_organization(tx: &mut ReadTx<'_>, realm: RealmId, id: OrganizationId) -> Result<Organization> {
+pub(crate) fn get_organization(tx: &mut ReadTx<'_>, realm: RealmId, id: OrganizationId) -> Result<Organization> {
     store::organizations::find(tx, realm, id)?.ok_or_else(|| Error::not_found("organization"))
 }
 
-fn circle(organization: &Organization) -> Circle<'_, OrganizationId> {
+pub(crate) fn circle(organization: &Organization) -> Circle<'_, OrganizationId> {
     Circle {
         members: &store::organizations::MEMBERS,
         kind: EventType::UserMembershipChanged,

@@ -7,6 +7,7 @@ mod export;
 pub mod import;
 mod query;
 mod update;
+mod verification;
 
 use denizen_model::{
     RealmId, UserId,
@@ -26,6 +27,7 @@ pub use query::{Applied, Asked, Listed, Understood, complete, list, parse_sort, 
 pub use update::{Contact, disable, enable, set_verification, update};
 pub(crate) use update::{apply, differences, store_in};
 pub(crate) use update::{disable_in, enable_in};
+pub use verification::{confirm_email, find_email_to_verify, request_email_verification};
 
 use crate::{App, Cx, Error, May, Result, admins, cx::Detail};
 

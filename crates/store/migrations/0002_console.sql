@@ -76,9 +76,13 @@ CREATE TABLE messages (
   id TEXT PRIMARY KEY,
   realm_id TEXT NOT NULL REFERENCES realms (id) ON DELETE CASCADE,
   user_id TEXT REFERENCES users (id) ON DELETE CASCADE,
+  -- The invitation it carries, if it carries one.
+  invitation_id TEXT,
   channel TEXT NOT NULL,
   template TEXT NOT NULL,
   recipient TEXT NOT NULL,
+  -- The recipient, folded.
+  recipient_key TEXT NOT NULL,
   subject TEXT NOT NULL,
   -- The text with codes and links blanked out.
   content TEXT NOT NULL,
@@ -96,6 +100,8 @@ CREATE TABLE messages (
 CREATE INDEX messages_due ON messages (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX messages_by_user ON messages (user_id, id);
 CREATE INDEX messages_by_realm ON messages (realm_id, id);
+CREATE INDEX messages_by_recipient ON messages (realm_id, recipient_key, created_at);
+CREATE INDEX messages_by_invitation ON messages (invitation_id) WHERE invitation_id IS NOT NULL;
 
 -- Single-use secrets in links that were mailed.
 CREATE TABLE action_tokens (
@@ -138,6 +144,9 @@ CREATE TABLE invitations (
 );
 CREATE UNIQUE INDEX invitations_secret_hash ON invitations (secret_hash);
 CREATE INDEX invitations_by_realm ON invitations (realm_id, id);
+CREATE INDEX invitations_open ON invitations (realm_id, id) WHERE accepted_at IS NULL AND revoked_at IS NULL;
+CREATE INDEX invitations_accepted ON invitations (realm_id, id) WHERE accepted_at IS NOT NULL;
+CREATE INDEX invitations_revoked ON invitations (realm_id, id) WHERE revoked_at IS NOT NULL;
 CREATE INDEX invitations_by_email ON invitations (realm_id, email_key);
 CREATE INDEX invitations_by_user ON invitations (accepted_user_id);
 

@@ -146,6 +146,7 @@ pub(crate) async fn create(db: &Db, user: &User) -> Result<()> {
 
 fn statements() -> Vec<(&'static str, Sql)> {
     [
+        action_tokens::STATEMENTS,
         admins::STATEMENTS,
         api_keys::STATEMENTS,
         attribute_definitions::STATEMENTS,
@@ -161,7 +162,9 @@ fn statements() -> Vec<(&'static str, Sql)> {
         housekeeping::STATEMENTS,
         idempotency::STATEMENTS,
         jobs::STATEMENTS,
+        invitations::STATEMENTS,
         keys::STATEMENTS,
+        messages::STATEMENTS,
         super::members::STATEMENTS,
         organizations::STATEMENTS,
         realms::STATEMENTS,

@@ -3,11 +3,12 @@
 use std::{fmt, sync::Arc};
 
 use denizen_model::Timestamp;
+use denizen_ops::locale::Locale;
 use minijinja::{AutoEscape, Environment, ErrorKind, TemplateSource, UndefinedBehavior, Value, value::Kwargs};
 use rust_embed::RustEmbed;
 use serde::Serialize;
 
-use crate::{assets, locale::Locale};
+use crate::{assets, locale};
 
 #[derive(RustEmbed)]
 #[folder = "templates/"]
@@ -45,7 +46,7 @@ impl Templates {
     /// # Errors
     /// When the texts that are embedded in the binary cannot be read.
     pub fn load() -> Result<Self, RenderError> {
-        let locale = Arc::new(Locale::english().map_err(RenderError)?);
+        let locale = Arc::new(locale::english().map_err(RenderError)?);
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
@@ -78,6 +79,13 @@ impl Templates {
     #[must_use]
     pub fn text(&self, id: &str) -> String {
         self.locale.text(id, |_| None).unwrap_or_else(|_| id.to_owned())
+    }
+
+    /// A text with its placeholders filled in. An unknown id is shown as it is.
+    #[must_use]
+    pub fn text_with(&self, id: &str, values: &[(&str, &str)]) -> String {
+        let value = |name: &str| values.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        self.locale.text(id, value).unwrap_or_else(|_| id.to_owned())
     }
 
     /// The text of this id; when there is none of it, the message is a text itself.

@@ -38,7 +38,7 @@ pub(crate) async fn envelope(State(web): State<Web>, mut request: Request, next:
     }
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(POLICY);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.entry(header::X_FRAME_OPTIONS).or_insert(HeaderValue::from_static("DENY"));
     headers.insert(header::REFERRER_POLICY, REFERRER);
     headers.insert(HeaderName::from_static("permissions-policy"), PERMISSIONS);
     if response_status == StatusCode::PAYLOAD_TOO_LARGE {

@@ -1,5 +1,5 @@
-//! What runs beside requests: jobs, removal of what has expired, retention, rotation of signing keys. Mail and
-//! webhooks will have their rooms here.
+//! What runs beside requests: jobs, removal of what has expired, retention, rotation of signing keys, mail.
+//! Webhooks will have their room here.
 //!
 //! Every task may run on several nodes at once: each step is a transaction that finds the work still to be done
 //! or does nothing.
@@ -8,7 +8,7 @@ mod jobs;
 
 use std::time::Duration;
 
-use denizen_ops::{App, Error, housekeeping, signing_keys};
+use denizen_ops::{App, Error, housekeeping, messages, signing_keys};
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 
 /// Starts all tasks; they end when the set is dropped.
@@ -25,7 +25,24 @@ pub fn start(app: &App) -> JoinSet<()> {
         async move { signing_keys::rotate(&app).await }
     }));
     tasks.spawn(jobs::run(app.clone()));
+    tasks.spawn(send_messages(app.clone()));
     tasks
+}
+
+/// How often the queue is looked at when nothing on this node says that there is something in it.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+async fn send_messages(app: App) {
+    loop {
+        if let Err(error) = messages::send_due(&app).await {
+            warn("messages", &error);
+        }
+        messages::wait(&app, LOOK_EVERY).await;
+    }
+}
+
+fn warn(task: &'static str, error: &Error) {
+    tracing::warn!(task, error = %error, context = error.context.as_deref(), "A background task failed and will be tried again");
 }
 
 async fn every<F, R>(period: Duration, name: &'static str, task: F)
@@ -40,7 +57,7 @@ where
     loop {
         ticks.tick().await;
         if let Err(error) = task().await {
-            tracing::warn!(task = name, error = %error, context = error.context.as_deref(), "A background task failed and will be tried again");
+            warn(name, &error);
         }
     }
 }

@@ -17,6 +17,7 @@ mod faults;
 mod imports;
 #[cfg(test)]
 mod jobs;
+mod mail;
 #[cfg(test)]
 mod nodes;
 #[cfg(test)]

@@ -1,4 +1,6 @@
 //! Flows: what takes several pages, as state machines whose state travels sealed through the browser.
 
+pub(crate) mod enrol;
+pub mod register;
 pub mod rules;
 pub mod sign_in;

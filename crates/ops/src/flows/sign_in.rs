@@ -21,6 +21,7 @@ use denizen_model::{
 use denizen_store::{self as store, Events, WriteTx, authenticators::StoredPassword};
 use serde::{Deserialize, Serialize};
 
+use super::enrol::Enrolled;
 use super::rules::{Barrier, barriers, must_update_password};
 use crate::{
     Actor, App, Cx, Error, RealmState, Result,
@@ -246,6 +247,20 @@ pub async fn update_password_step(
     let prepared = prepare_password(app, cx.now, NewPassword::Set(new)).await?;
     let (replacement, _) = prepared.ok_or_else(|| Error::internal("no password to store"))?;
     begin_session(app, cx, realm, flow, user, stored.id, Some(replacement)).await
+}
+
+/// Signs in somebody who has just made their account and their password with it.
+///
+/// # Errors
+/// When the account was changed in the meantime, or the client of the flow is gone.
+pub async fn sign_in_enrolled(
+    app: &App,
+    cx: &Cx,
+    realm: &Arc<RealmState>,
+    flow: Flow,
+    enrolled: Enrolled,
+) -> Result<Step> {
+    begin_session(app, cx, realm, flow, enrolled.user, enrolled.authenticator, None).await
 }
 
 /// One transaction: the new password if there is one, the session, the client's code, the events.

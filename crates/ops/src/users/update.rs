@@ -4,13 +4,14 @@ use denizen_model::{
     UserId,
     events::{EventType, NewEvent},
     permissions::markers::UsersWrite,
+    realms::Realm,
     users::{User, UserKind, UserPatch, VerificationState, check_user, combined_name},
     validation::FieldErrors,
 };
 use denizen_store::{self as store, Audited, Events, WriteTx};
 use serde_json::{Map, Value, json};
 
-use super::{create::given, get_in};
+use super::{create::given, get_in, verification};
 use crate::{App, Cx, Error, May, Result, admins, cx::Detail};
 
 /// Changes a record. With `if_version`, only if it still has that version.
@@ -26,7 +27,9 @@ pub async fn update(
     if_version: Option<i64>,
 ) -> Result<User> {
     let state = app.realm_of(may.realm()).await?;
-    change(app, cx, &may, id, if_version, move |user, errors| {
+    let asks = patch.email_state == Some(VerificationState::VerificationRequested);
+    let realm = asks.then(|| state.realm.clone());
+    change(app, cx, &may, id, if_version, realm, move |user, errors| {
         let (settings, before) = (&state.realm.settings, user.attributes.clone());
         apply(user, patch.clone(), settings.username_changeable, errors);
         state.attributes.check(settings.undeclared_attributes_allowed, Some(&before), &user.attributes, errors);
@@ -96,10 +99,12 @@ fn state(
     errors: &mut FieldErrors,
 ) {
     match wanted {
-        Some(VerificationState::VerificationRequested) if *state != VerificationState::VerificationRequested => {
-            errors.add(field, "This Denizen sends no verification messages yet; choose verified or unverified.");
+        Some(VerificationState::VerificationRequested) if field == "phone_state" => {
+            errors.add(field, "Denizen sends no text messages yet; choose verified or unverified.");
         }
-        Some(VerificationState::Verified) if !present => errors.add(field, "There is nothing here to be verified."),
+        Some(VerificationState::Verified | VerificationState::VerificationRequested) if !present => {
+            errors.add(field, "There is nothing here to be verified.");
+        }
         Some(wanted) => *state = wanted,
         None => {}
     }
@@ -204,7 +209,7 @@ pub async fn set_verification(
         };
         return update(app, cx, may, id, patch, if_version).await;
     }
-    change(app, cx, &may, id, if_version, move |user, errors| match contact {
+    change(app, cx, &may, id, if_version, None, move |user, errors| match contact {
         Contact::Email => {
             state("email_state", Some(wanted), user.email.is_some(), &mut user.email_state, errors);
             vec![EventType::UserEmailVerified]
@@ -217,12 +222,14 @@ pub async fn set_verification(
     .await
 }
 
+/// One change of a record. With `verify_in`, its realm, a mail that verifies the email is sent besides.
 async fn change<F>(
     app: &App,
     cx: &Cx,
     may: &May<UsersWrite>,
     id: UserId,
     if_version: Option<i64>,
+    verify_in: Option<Realm>,
     edit: F,
 ) -> Result<User>
 where
@@ -240,13 +247,23 @@ where
         let kinds = edit(&mut user, &mut errors);
         check_user(&user, &mut errors);
         errors.into_result()?;
+        let asked = match &verify_in {
+            Some(realm) => Some(verification::request(&mut tx, &app2, &cx2, realm, &user)?),
+            None => None,
+        };
         if user == before {
-            return Ok(tx.unaudited("nothing was changed", user)?);
+            return Ok(match asked {
+                Some(event) => tx.commit(Events::from(event), user)?,
+                None => tx.unaudited("nothing was changed", user)?,
+            });
+        }
+        if asked.is_none() && (user.email != before.email || user.email_state != before.email_state) {
+            verification::drop_links(&mut tx, user.id)?;
         }
         let changes = differences(&before, &user);
         let events =
             kinds.into_iter().map(|kind| cx2.user_event(&app2, kind, &user).detail("changes", changes.clone()));
-        let events = events.collect();
+        let events = events.chain(asked).collect();
         store_changed(tx, &cx2, &before, user, events)
     })
     .await

@@ -9,6 +9,7 @@ pub(crate) mod document;
 mod events;
 mod gate;
 mod groups;
+mod invitations;
 pub(crate) mod jobs;
 mod organizations;
 mod query;
@@ -46,6 +47,7 @@ fn endpoints() -> OpenApiRouter<Web> {
         .merge(clients::endpoints())
         .merge(events::endpoints())
         .merge(jobs::endpoints())
+        .merge(invitations::endpoints())
         .merge(stats::endpoints())
 }
 

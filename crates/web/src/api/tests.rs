@@ -7,7 +7,9 @@ mod duplicates;
 mod groups;
 mod import;
 mod inputs;
+mod invitations;
 mod jobs;
+mod messages;
 
 use std::sync::{
     Arc,
@@ -26,6 +28,7 @@ use denizen_ops::{
         MasterKey, Rng,
         password::{self, Params},
     },
+    messages::Mail,
     users,
 };
 use serde_json::Value;
@@ -77,6 +80,7 @@ impl Fixture {
             clock: Arc::new(|| Timestamp::from_secs(1_800_000_000)),
             rng,
             hashing: password::Config { threads: 1, queue: 16, params: Params::new(8, 1, 1).unwrap() },
+            mail: Mail::Demo,
         };
         let app = App::open(config).await.unwrap();
         let router = router(Web::new(app.clone(), Options::default()).unwrap());
@@ -125,6 +129,19 @@ impl Fixture {
         }
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
         self.send(request.body(body).unwrap()).await
+    }
+
+    /// Lets the queue be worked off, and answers the mails to an address: subject and text, the newest first.
+    pub(crate) async fn mails(&self, address: &str) -> Vec<(String, String)> {
+        denizen_ops::messages::send_due(&self.app).await.unwrap();
+        let mut found = Vec::new();
+        for message in denizen_ops::messages::mailbox(&self.app).await.unwrap() {
+            if message.recipient == address {
+                let (_, whole) = denizen_ops::messages::mailbox_mail(&self.app, message.id).await.unwrap();
+                found.push((whole.subject, whole.text));
+            }
+        }
+        found
     }
 
     pub(crate) async fn get(&self, key: &str, path: &str) -> Answer {

@@ -1,6 +1,9 @@
 //! Pages on a single card: signing in and out, the account, set-up, errors.
 
 pub(crate) mod account;
+pub(crate) mod enrol;
+pub(crate) mod links;
+pub(crate) mod mailbox;
 pub(crate) mod setup;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
@@ -23,7 +26,14 @@ use crate::Web;
 
 /// The routes of all card pages.
 pub(crate) fn router() -> Router<Web> {
-    Router::new().merge(account::router()).merge(setup::router()).merge(sign_in::router()).merge(sign_out::router())
+    Router::new()
+        .merge(account::router())
+        .merge(enrol::router())
+        .merge(links::router())
+        .merge(mailbox::router())
+        .merge(setup::router())
+        .merge(sign_in::router())
+        .merge(sign_out::router())
 }
 
 /// What the card's frame shows.
@@ -140,6 +150,8 @@ pub(crate) fn error_page(web: &Web, error: &Error, request: RequestId, realm: Op
             (StatusCode::FORBIDDEN, "forbidden")
         }
         ErrorKind::Conflict("flow-expired") => (StatusCode::BAD_REQUEST, "expired"),
+        ErrorKind::Conflict("link-gone") => (StatusCode::GONE, "link_gone"),
+        ErrorKind::Conflict("account-exists") => (StatusCode::CONFLICT, "account_exists"),
         ErrorKind::Conflict(_) | ErrorKind::Changed => (StatusCode::CONFLICT, "conflict"),
         ErrorKind::Invalid(_) => (StatusCode::BAD_REQUEST, "request_invalid"),
         ErrorKind::Unavailable | ErrorKind::NotWritable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),

@@ -33,6 +33,7 @@ struct IdentifierPage {
     action: String,
     flow: String,
     client_name: Option<String>,
+    register_href: Option<String>,
     email_as_username: bool,
     values: IdentifierValues,
     errors: BTreeMap<String, String>,
@@ -74,10 +75,13 @@ pub(crate) async fn identifier_page(
         Some(request) => realm.client(&web.app, &request.client_id).await?,
         None => None,
     };
+    let sealed = flow.seal(&web.app, realm)?;
+    let open = realm.realm.settings.self_registration;
     let context = IdentifierPage {
         card: Card::new(web.templates.text("sign_in.identifier.title"), realm),
         action: format!("/realms/{}/sign-in", realm.realm.slug),
-        flow: flow.seal(&web.app, realm)?,
+        register_href: open.then(|| format!("/realms/{}/register?flow={sealed}", realm.realm.slug)),
+        flow: sealed,
         client_name: client.map(|client| client.name.clone()),
         email_as_username: false,
         values: IdentifierValues { identifier: flow.identifier.clone().unwrap_or_default() },
@@ -118,7 +122,7 @@ fn update_password_page(web: &Web, realm: &RealmState, flow: &Flow, errors: &Fie
 #[derive(Deserialize)]
 pub(crate) struct FlowQuery {
     #[serde(default)]
-    flow: String,
+    pub(super) flow: String,
 }
 
 #[derive(Deserialize)]
@@ -248,7 +252,7 @@ async fn update_password(
     answer.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
 }
 
-fn proceed(web: &Web, realm: &RealmState, step: Step) -> Result<Response, Error> {
+pub(super) fn proceed(web: &Web, realm: &RealmState, step: Step) -> Result<Response, Error> {
     match step {
         Step::SignedIn { cookie: secret, max_age, redirect } => {
             let target = redirect.unwrap_or_else(|| format!("/realms/{}/account", realm.realm.slug));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::{
-    extract::{FromRequest, FromRequestParts, Query, Request, rejection::FormRejection},
+    extract::{FromRequest, FromRequestParts, Multipart, Query, Request, rejection::FormRejection},
     response::{IntoResponse, Response},
 };
 use denizen_ops::{Error, ErrorKind};
@@ -81,6 +81,30 @@ impl<S: Send + Sync> FromRequest<S> for Posted {
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
         let form = axum::Form::<Vec<(String, String)>>::from_request(request, state).await;
         let axum::Form(pairs) = form.map_err(FormRejection::into_response)?;
+        Fields::checked(pairs).map(Self).map_err(IntoResponse::into_response)
+    }
+}
+
+/// A posted form that may hold files; a file is the text of its field.
+#[derive(Debug)]
+pub(super) struct Uploaded(pub(super) Fields);
+
+/// Spreadsheets also write Latin-1; what is not UTF-8 is read as that.
+fn text_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect())
+}
+
+impl<S: Send + Sync> FromRequest<S> for Uploaded {
+    type Rejection = Response;
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let form = Multipart::from_request(request, state).await;
+        let mut form = form.map_err(IntoResponse::into_response)?;
+        let mut pairs = Vec::new();
+        while let Some(field) = form.next_field().await.map_err(IntoResponse::into_response)? {
+            let name = field.name().unwrap_or("").to_owned();
+            let bytes = field.bytes().await.map_err(IntoResponse::into_response)?;
+            pairs.push((name, text_of(bytes.to_vec())));
+        }
         Fields::checked(pairs).map(Self).map_err(IntoResponse::into_response)
     }
 }

@@ -15,6 +15,7 @@ mod flash;
 mod forms;
 mod frame;
 mod groups;
+mod invitations;
 mod jobs;
 mod members;
 mod organizations;
@@ -87,6 +88,7 @@ pub(crate) fn router(web: &Web) -> Router<Web> {
         .merge(users::router())
         .merge(organizations::router())
         .merge(groups::router())
+        .merge(invitations::router())
         .merge(roles::router())
         .merge(jobs::router())
         .merge(clients::router())

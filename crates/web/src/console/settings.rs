@@ -2,13 +2,17 @@
 
 use axum::{Router, routing::get};
 use denizen_model::realms::{ApiKeyStorage, Realm, RealmSettings};
-use denizen_ops::realms;
+use denizen_ops::{
+    messages::{self, MailStatus},
+    realms,
+};
 use serde::Serialize;
 
 use super::{
     Answer,
     forms::{Errors, Fields, Posted, mendable_in},
     frame::{At, ConsoleCx, Section},
+    words::count,
 };
 use crate::Web;
 
@@ -19,8 +23,26 @@ pub(super) fn router() -> Router<Web> {
 #[derive(Serialize)]
 struct SettingsPage {
     version: String,
+    mail: MailView,
     values: Values,
     errors: Errors,
+}
+
+/// How mail goes: what the operator configured, to be seen here.
+#[derive(Serialize)]
+struct MailView {
+    place: Option<String>,
+    from: Option<String>,
+    demo: bool,
+    waiting: Option<String>,
+}
+
+impl From<MailStatus> for MailView {
+    fn from(status: MailStatus) -> Self {
+        let (place, from) = status.server.unzip();
+        let waiting = (status.waiting > 0).then(|| count(status.waiting, "message waits", "messages wait"));
+        Self { place, from, demo: status.demo, waiting }
+    }
 }
 
 #[derive(Serialize)]
@@ -30,6 +52,7 @@ struct Values {
     username_changeable: bool,
     undeclared_attributes_allowed: bool,
     api_key_storage: String,
+    self_registration: bool,
     password_min_length: String,
     session_idle_minutes: String,
     session_absolute_hours: String,
@@ -80,6 +103,7 @@ impl Values {
             username_changeable: settings.username_changeable,
             undeclared_attributes_allowed: settings.undeclared_attributes_allowed,
             api_key_storage: settings.api_key_storage.to_string(),
+            self_registration: settings.self_registration,
             password_min_length: settings.password_min_length.to_string(),
             session_idle_minutes: in_unit(settings.session_idle_seconds, MINUTE),
             session_absolute_hours: in_unit(settings.session_absolute_seconds, HOUR),
@@ -97,6 +121,7 @@ impl Values {
             username_changeable: typed.ticked("username_changeable"),
             undeclared_attributes_allowed: typed.ticked("undeclared_attributes_allowed"),
             api_key_storage: text("api_key_storage"),
+            self_registration: typed.ticked("self_registration"),
             password_min_length: text("password_min_length"),
             session_idle_minutes: text("session_idle_minutes"),
             session_absolute_hours: text("session_absolute_hours"),
@@ -107,16 +132,17 @@ impl Values {
     }
 }
 
-fn settings_page(page: &ConsoleCx, version: i64, values: Values, errors: Errors) -> Answer {
+async fn settings_page(page: &ConsoleCx, version: i64, values: Values, errors: Errors) -> Answer {
     let fine = errors.is_empty();
-    let content = SettingsPage { version: version.to_string(), values, errors };
+    let mail = messages::status(page.app(), page.cx(), page.may()?).await?.into();
+    let content = SettingsPage { version: version.to_string(), mail, values, errors };
     let (template, at) = ("console/settings/show.html", At::top(Section::Settings, "Settings"));
     if fine { page.page(template, at, &content) } else { page.refused(template, at, &content) }
 }
 
 async fn show(page: ConsoleCx) -> Answer {
     let realm = realms::get(page.app(), page.cx(), page.may()?).await?;
-    settings_page(&page, realm.version, Values::of(&realm), Errors::new())
+    settings_page(&page, realm.version, Values::of(&realm), Errors::new()).await
 }
 
 fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors> {
@@ -129,6 +155,7 @@ fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors>
         undeclared_attributes_allowed: typed.ticked("undeclared_attributes_allowed"),
         // Of a choice that came without an answer, the one before stays.
         api_key_storage: ApiKeyStorage::from_name(typed.text("api_key_storage")).unwrap_or(before.api_key_storage),
+        self_registration: typed.ticked("self_registration"),
         password_min_length: small("password_min_length", &mut errors),
         session_idle_seconds: read("session_idle_minutes", MINUTE, before.session_idle_seconds, &mut errors),
         session_absolute_seconds: read("session_absolute_hours", HOUR, before.session_absolute_seconds, &mut errors),
@@ -173,14 +200,14 @@ async fn save(page: ConsoleCx, Posted(typed): Posted) -> Answer {
     let version = typed.version().unwrap_or(before.version);
     let settings = match read(&typed, &before.settings) {
         Ok(settings) => settings,
-        Err(errors) => return settings_page(&page, version, Values::typed(&typed), errors),
+        Err(errors) => return settings_page(&page, version, Values::typed(&typed), errors).await,
     };
     let name = Some(typed.text("display_name").to_owned());
     match realms::update_settings(app, cx, proof, name, settings, typed.version()).await {
         Ok(_) => page.done(&page.href("settings"), "The settings are saved."),
         Err(error) => {
             let errors = at_fields(mendable_in(error, &SHOWN)?);
-            settings_page(&page, version, Values::typed(&typed), errors)
+            settings_page(&page, version, Values::typed(&typed), errors).await
         }
     }
 }

@@ -10,6 +10,7 @@ mod person;
 mod postgres_server;
 mod proxy;
 mod server;
+mod smtp;
 mod writers;
 
 pub(crate) use api::{Answer, Api};
@@ -20,6 +21,7 @@ pub(crate) use person::Person;
 pub(crate) use postgres_server::{PostgresServer, is_root};
 pub(crate) use proxy::{RoundRobin, Wire};
 pub(crate) use server::{OWNER_EMAIL, OWNER_PASSWORD, Server, denizen, free_port};
+pub(crate) use smtp::{MailServer, smtp_url};
 pub(crate) use writers::Writers;
 
 /// A password that every realm's policy takes.

@@ -33,6 +33,7 @@ pub(crate) struct Server {
     public_url: String,
     key: Option<String>,
     master_key: Option<String>,
+    smtp_url: Option<String>,
 }
 
 impl Server {
@@ -50,6 +51,7 @@ impl Server {
             public_url: format!("http://127.0.0.1:{port}"),
             key: None,
             master_key: None,
+            smtp_url: None,
         }
     }
 
@@ -95,6 +97,12 @@ impl Server {
         self
     }
 
+    /// Gives it a mail server.
+    pub(crate) fn sending_by(mut self, url: &str) -> Self {
+        self.smtp_url = Some(url.to_owned());
+        self
+    }
+
     fn log_path(&self) -> PathBuf {
         self.database.folder().join(format!("server-{}.log", self.port))
     }
@@ -133,6 +141,8 @@ impl Server {
             .args(["--listen", &format!("127.0.0.1:{}", self.port), "--public-url", &self.public_url])
             .env("DENIZEN_OWNER_EMAIL", OWNER_EMAIL)
             .env("DENIZEN_OWNER_PASSWORD", OWNER_PASSWORD)
+            .envs(self.smtp_url.iter().map(|url| ("DENIZEN_SMTP_URL", url)))
+            .env("DENIZEN_MAIL_FROM", "Denizen <no-reply@example.com>")
             .stdout(self.log_file())
             .stderr(self.log_file());
         self.child = Some(command.spawn().unwrap());

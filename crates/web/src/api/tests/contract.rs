@@ -31,6 +31,8 @@ fn body(operation: &Map<String, Value>) -> Option<Value> {
         "add_group_members" | "add_organization_members" => json!({"user_ids": [NOBODY]}),
         "add_user_group" => json!({"group_id": NOBODY}),
         "add_user_membership" => json!({"organization_id": NOBODY}),
+        "create_invitation" => json!({"email": "no address"}),
+        "create_invitations" => json!({"invitations": []}),
         "create_client" => json!({"name": ""}),
         "set_password" => json!({"password": "correct horse battery"}),
         "create_api_key" => json!({"name": "key"}),
@@ -180,6 +182,7 @@ async fn nothing_of_another_realm_can_be_reached() {
         .post(&owner, "/realms/other/attribute-definitions", json!({"key": "plan", "label": "Plan", "type": "string"}))
         .await
         .body;
+    let invitation = fixture.post(&owner, "/realms/other/invitations", json!({"email": "ana@example.com"})).await.body;
     let event = fixture.get(&owner, "/realms/other/events").await.body["items"][0].clone();
     let places = [
         format!("users/{}", machine["id"].as_str().unwrap()),
@@ -187,9 +190,11 @@ async fn nothing_of_another_realm_can_be_reached() {
         format!("users/{}/api-keys", machine["id"].as_str().unwrap()),
         format!("users/{}/admin", machine["id"].as_str().unwrap()),
         format!("users/{}/events", machine["id"].as_str().unwrap()),
+        format!("users/{}/notifications", machine["id"].as_str().unwrap()),
         format!("users/{}/groups", machine["id"].as_str().unwrap()),
         format!("users/{}/memberships", machine["id"].as_str().unwrap()),
         format!("roles/{}", role["id"].as_str().unwrap()),
+        format!("invitations/{}", invitation["id"].as_str().unwrap()),
         format!("groups/{}", group["id"].as_str().unwrap()),
         format!("groups/{}/members", group["id"].as_str().unwrap()),
         format!("organizations/{}", organization["id"].as_str().unwrap()),

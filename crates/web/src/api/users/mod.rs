@@ -12,6 +12,7 @@ pub(crate) mod export;
 mod groups;
 mod import;
 mod memberships;
+mod notifications;
 mod roles;
 mod sessions;
 mod state;
@@ -55,6 +56,7 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
         .merge(events::endpoints())
         .merge(diagnosis::endpoints())
         .merge(duplicates::endpoints())
+        .merge(notifications::endpoints())
 }
 
 /// The parameters of a list of users. Only for the description: [`Listing`] reads them.
@@ -150,7 +152,8 @@ struct ChangeUser {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     email: Option<Option<String>>,
-    /// Whether the address is confirmed.
+    /// Whether the address is confirmed. `verification_requested` sends a mail with a link that confirms it; links sent
+    /// before stop working.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     email_state: Option<VerificationState>,

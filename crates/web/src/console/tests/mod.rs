@@ -4,6 +4,7 @@ mod attributes;
 mod groups;
 mod import;
 mod jobs;
+mod mail;
 mod pages;
 mod profile;
 mod safety;

@@ -21,6 +21,7 @@ use denizen_model::{
 use denizen_ops::{
     App, Config, Cx, Location, admins,
     crypto::{MasterKey, Rng, password},
+    messages::{self, Mail},
     realms, setup, users,
 };
 use http::{Method, Request, StatusCode, header};
@@ -58,6 +59,7 @@ impl Server {
             clock: Arc::new(move || Timestamp::from_secs(hand.load(Ordering::Relaxed))),
             rng,
             hashing: password::Config { threads: 1, queue: 64, params },
+            mail: Mail::Demo,
         })
         .await
         .unwrap();
@@ -99,6 +101,26 @@ impl Server {
         let cx = self.system();
         let main = self.app.main_realm().await.unwrap().realm.id;
         realms::create(&self.app, &cx, cx.may(main).unwrap(), slug, slug).await.unwrap();
+    }
+
+    /// Lets the queue be worked off, and answers the texts of the mails to an address, the newest first.
+    pub(super) async fn mails(&self, address: &str) -> Vec<String> {
+        messages::send_due(&self.app).await.unwrap();
+        let mut found = Vec::new();
+        for message in messages::mailbox(&self.app).await.unwrap() {
+            if message.recipient == address {
+                found.push(messages::mailbox_mail(&self.app, message.id).await.unwrap().1.text);
+            }
+        }
+        found
+    }
+
+    /// Where the newest mail to an address leads.
+    pub(super) async fn link(&self, address: &str) -> String {
+        let mails = self.mails(address).await;
+        let text = mails.first().unwrap_or_else(|| panic!("no mail to {address}"));
+        let line = text.lines().find(|line| line.starts_with("http")).unwrap_or_else(|| panic!("no link in {text}"));
+        line.strip_prefix(self.app.public_url()).unwrap().to_owned()
     }
 
     pub(super) fn browser(&self) -> Browser<'_> {

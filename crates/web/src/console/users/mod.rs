@@ -16,10 +16,12 @@ mod groups;
 mod import;
 mod list;
 mod new;
+mod notifications;
 mod organizations;
 mod roles;
 mod sessions;
 mod show;
+mod verification;
 
 use axum::{
     Router,
@@ -60,6 +62,8 @@ pub(super) fn router() -> Router<Web> {
         .route(&user("/sessions/revoke-all"), get(sessions::confirm).post(sessions::revoke_all))
         .route(&user("/sessions/{session}/revoke"), post(sessions::revoke))
         .route(&user("/activity"), get(activity::show))
+        .route(&user("/notifications"), get(notifications::show))
+        .route(&user("/send-verification"), post(verification::send))
         .route(&user("/roles"), get(roles::show).post(roles::assign))
         .route(&user("/roles/{role}/remove"), post(roles::remove))
         .route(&user("/diagnosis"), get(diagnosis::show))

@@ -41,6 +41,7 @@ pub(super) enum Tab {
     Organizations,
     Sessions,
     Activity,
+    Notifications,
 }
 
 /// Serializes to what `console/users/show.html` needs; each tab adds its own.
@@ -90,6 +91,7 @@ struct Actions {
     enable: bool,
     disable: bool,
     delete: bool,
+    verify_email: bool,
 }
 
 #[derive(Serialize)]
@@ -183,6 +185,9 @@ impl Profile {
                 enable: can.users_write && !user.enabled,
                 disable: can.users_write && user.enabled,
                 delete: can.users_delete,
+                verify_email: can.users_write
+                    && user.email.is_some()
+                    && user.email_state != VerificationState::Verified,
             },
         }
     }
@@ -247,6 +252,7 @@ impl Profile {
             tab(Tab::Organizations, "organizations", "Organizations", "/organizations", Some(self.memberships.len())),
             tab(Tab::Sessions, "sessions", "Sessions", "/sessions", Some(self.live_sessions(page))),
             tab(Tab::Activity, "activity", "Activity", "/activity", None),
+            tab(Tab::Notifications, "notifications", "Notifications", "/notifications", None),
         ]
     }
 }
