@@ -16,7 +16,10 @@ use denizen_store::{self as store, Events, ReadTx};
 pub use create::{Created, create_human, create_machine};
 pub(crate) use create::{human, prepare_password};
 pub use denizen_store::users::UserPage;
-pub use query::{Applied, Asked, Listed, Understood, complete, list, parse_sort, understand};
+pub use query::{
+    Applied, Asked, Listed, Understood, Wrong, complete, list, list_what_is_understood, parse_sort,
+    searchable_attributes, understand,
+};
 pub use update::{disable, enable, update, verify_email};
 
 use crate::{App, Cx, Error, May, Result, admins, cx::Detail};

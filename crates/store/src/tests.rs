@@ -156,6 +156,7 @@ fn statements() -> Vec<(&'static str, Sql)> {
         keys::STATEMENTS,
         realms::STATEMENTS,
         roles::STATEMENTS,
+        saved_views::STATEMENTS,
         sessions::STATEMENTS,
         users::STATEMENTS,
         users::index::STATEMENTS,

@@ -29,11 +29,12 @@ document.addEventListener("focusin", (event) => {
 });
 document.addEventListener("keydown", (event) => {
   const [menu] = openMenus();
-  if (!menu) return;
+  if (!menu || event.defaultPrevented) return;
   if (event.key === "Escape") {
+    event.preventDefault();
     menu.open = false;
     $("summary", menu).focus();
-  } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+  } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !event.target.closest("input, select, textarea")) {
     const items = $$("a, button", $(".menu-panel", menu));
     if (items.length === 0) return;
     event.preventDefault();

@@ -2,6 +2,7 @@
 
 mod contract;
 mod inputs;
+mod views;
 
 use std::sync::{
     Arc,

@@ -38,8 +38,6 @@ pub(super) fn is_scarce(matches: usize) -> bool {
     matches < SCARCE
 }
 
-const NEWEST: Order = Order { sort: UserSort::CreatedAt, direction: Direction::Descending };
-
 /// What was typed, as it is compared with whole fields.
 struct Wanted {
     text: String,
@@ -76,7 +74,11 @@ pub(super) fn find(tx: &mut ReadTx<'_>, search: &mut Search, query: &UserQuery, 
     let username = tx.find(&BY_USERNAME, params![search.realm_num, &text], |row| row.i64("num"))?;
     let wanted = Wanted { text, username };
     let bounds = Bounds::after(query);
-    let order = Order { sort: UserSort::BestMatch, direction: Direction::Ascending };
+    // The best come first; backward, the walk is from the other end.
+    let order = Order {
+        sort: UserSort::BestMatch,
+        direction: if query.backward { Direction::Descending } else { Direction::Ascending },
+    };
     if search.sample.matches <= search.limits.few_best {
         let at_most = search.limits.few_at_most;
         let found = sql::found_keys(tx, search.realm_num, &search.tests, &search.asked(), at_most + 1)?;
@@ -92,25 +94,37 @@ pub(super) fn find(tx: &mut ReadTx<'_>, search: &mut Search, query: &UserQuery, 
         search.sample.matches = search.sample.matches.max(at_most.unsigned_abs());
     }
     let total = search.sample.estimate();
+    let by = |sort| Order { sort, direction: order.direction };
+    let newest = Order {
+        sort: UserSort::CreatedAt,
+        direction: if query.backward { Direction::Ascending } else { Direction::Descending },
+    };
     let mut rows: Vec<Row> = Vec::new();
     let place = bounds.place.as_ref();
-    let tier = place.map_or('1', |place| match &place.key {
-        CursorKey::Text(key) => key.chars().next().unwrap_or('1'),
-        CursorKey::Number(_) => '1',
+    let mut tiers = ['1', '2', '3', '4'];
+    if query.backward {
+        tiers.reverse();
+    }
+    let tier = place.and_then(|place| match &place.key {
+        CursorKey::Text(key) => key.chars().next(),
+        CursorKey::Number(_) => None,
     });
-    for at in ['1', '2', '3', '4'] {
+    // What is near is shown where matches are few; a place there is behind all tiers.
+    let behind = if query.backward { 0 } else { tiers.len() };
+    let first = tier.map_or(0, |tier| tiers.iter().position(|at| *at == tier).unwrap_or(behind));
+    for at in tiers.into_iter().skip(first) {
         let open = search.wanted - i64::try_from(rows.len()).unwrap_or(0);
-        if at < tier || open <= 0 {
-            continue;
+        if open <= 0 {
+            break;
         }
-        let from = place.filter(|_| at == tier);
+        let from = place.filter(|_| Some(at) == tier);
         // Those asked of the index come first, as many as there are answers to whether they are.
         let tests: Vec<Test> = search.tests.iter().cloned().chain(not_before(at, &wanted)).collect();
         let keys = match at {
             '1' => sql::identified(tx, search.realm_num, &wanted.text, wanted.username, &tests)?,
-            '2' => beginning(tx, search, &tests, &wanted, UserSort::Name, from, open)?,
-            '3' => beginning(tx, search, &tests, &wanted, UserSort::Email, from, open)?,
-            _ => rest(tx, search, &tests, from, open)?,
+            '2' => beginning(tx, search, &tests, &wanted, by(UserSort::Name), from, open)?,
+            '3' => beginning(tx, search, &tests, &wanted, by(UserSort::Email), from, open)?,
+            _ => rest(tx, search, &tests, newest, from, open)?,
         };
         let found = keys.iter().map(|keys| wanted.row(keys, false)).collect();
         let bounds = Bounds { place: from.cloned(), prefix: None };
@@ -142,11 +156,10 @@ fn beginning(
     search: &Search,
     tests: &[Test],
     wanted: &Wanted,
-    sort: UserSort,
+    order: Order,
     from: Option<&Row>,
     limit: i64,
 ) -> Result<Vec<Keys>> {
-    let order = Order { sort, direction: Direction::Ascending };
     let place = from.map(|row| match &row.key {
         CursorKey::Text(key) => Row { num: row.num, key: CursorKey::Text(key.get(1..).unwrap_or("").to_owned()) },
         CursorKey::Number(_) => row.clone(),
@@ -155,8 +168,15 @@ fn beginning(
     sql::walk_keys(tx, search.realm_num, &order, &bounds, i64::MAX, tests, limit)
 }
 
-/// All others, the newest first.
-fn rest(tx: &mut ReadTx<'_>, search: &Search, tests: &[Test], from: Option<&Row>, limit: i64) -> Result<Vec<Keys>> {
+/// All others, the newest first; or the oldest, from the other end.
+fn rest(
+    tx: &mut ReadTx<'_>,
+    search: &Search,
+    tests: &[Test],
+    order: Order,
+    from: Option<&Row>,
+    limit: i64,
+) -> Result<Vec<Keys>> {
     let place = from.map(|row| {
         let part = |range: std::ops::Range<usize>| match &row.key {
             CursorKey::Text(key) => key.get(range).and_then(|part| part.parse::<i64>().ok()).unwrap_or(0),
@@ -166,11 +186,11 @@ fn rest(tx: &mut ReadTx<'_>, search: &Search, tests: &[Test], from: Option<&Row>
     });
     let bounds = Bounds { place, prefix: None };
     let stretch = search.stretch();
-    let found = sql::walk_keys(tx, search.realm_num, &NEWEST, &bounds, stretch, tests, limit)?;
+    let found = sql::walk_keys(tx, search.realm_num, &order, &bounds, stretch, tests, limit)?;
     if i64::try_from(found.len()).unwrap_or(i64::MAX) >= limit {
         return Ok(found);
     }
-    sql::sorted_keys(tx, search.realm_num, &NEWEST, &bounds, tests, &search.asked(), limit)
+    sql::sorted_keys(tx, search.realm_num, &order, &bounds, tests, &search.asked(), limit)
 }
 
 /// Users who have what is near to each of the words, and pass the filters, but for those found already.

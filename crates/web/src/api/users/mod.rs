@@ -9,6 +9,7 @@ mod roles;
 mod sessions;
 mod state;
 mod view;
+mod views;
 
 use axum::{Json, http::StatusCode};
 use denizen_model::{
@@ -34,6 +35,7 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
     OpenApiRouter::new()
         .routes(routes!(list, create::create))
         .routes(routes!(read, change, delete))
+        .merge(views::endpoints())
         .merge(state::endpoints())
         .merge(credentials::endpoints())
         .merge(api_keys::endpoints())

@@ -1,5 +1,6 @@
 //! The console over the real router: signed in to through the real provider, with an owned clock.
 
+mod list;
 mod pages;
 mod safety;
 mod support;

@@ -65,6 +65,10 @@ impl Field {
         Self { name, label, kind: "checkbox", value: "true".to_owned(), hint, checked, optional: false }
     }
 
+    pub(super) fn hidden(name: &'static str, value: String) -> Self {
+        Self { name, label: "", kind: "hidden", value, hint: String::new(), checked: false, optional: false }
+    }
+
     pub(super) fn date(name: &'static str, label: &'static str, value: &str, hint: &str) -> Self {
         Self {
             name,

@@ -32,7 +32,7 @@ pub(super) use list::Pager;
 pub(super) fn router() -> Router<Web> {
     let user = |path: &str| format!("/admin/{{realm}}/users/{{user}}{path}");
     Router::new()
-        .route("/admin/{realm}/users", get(list::show).post(new::create))
+        .merge(list::router())
         .route("/admin/{realm}/users/new", get(new::human))
         .route("/admin/{realm}/users/new-machine", get(new::machine))
         .route(&user(""), get(details::show).post(details::save))
