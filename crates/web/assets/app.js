@@ -22,6 +22,8 @@ showTheme();
 /* Menus: close on a click elsewhere, on Escape, and when focus leaves. */
 const openMenus = () => $$("details.menu[open]");
 document.addEventListener("click", (event) => {
+  // A form's first button is clicked by Enter in any of its fields.
+  if (event.detail === 0) return;
   for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
 });
 document.addEventListener("focusin", (event) => {

@@ -22,8 +22,8 @@ function token(input) {
 }
 
 async function suggest(input, at, signal) {
-  if (at.name) return ask(input, at.name, at.typed, signal);
   names ??= ask(input, "", "").catch(() => []);
+  if (at.name) return (await names).some((item) => item.value === at.name) ? ask(input, at.name, at.typed, signal) : [];
   const typed = at.typed.toLowerCase();
   const fits = (item) => item.value.startsWith(typed) || item.label.toLowerCase().split(" ").some((word) => word.startsWith(typed));
   return (await names).filter(fits).slice(0, 6);

@@ -126,21 +126,24 @@ addEventListener("popstate", () => {
 });
 
 /* Display: order, columns, density. */
-function redisplay(extra) {
-  const params = new URLSearchParams(new FormData(display));
-  for (const [name, value] of extra ?? []) params.append(name, value);
+function redisplay() {
+  load(address(new URLSearchParams(new FormData(display))), "push");
+}
+$(".display-panel").addEventListener("change", (event) => {
+  if (event.target.name !== "sort") return redisplay();
+  const params = shown(box.value.trim());
+  params.set("sort", event.target.value);
   load(address(params), "push");
-}
-for (const panel of $$(".display-panel")) {
-  panel.addEventListener("change", () => redisplay());
-}
+});
 display.addEventListener("submit", (event) => {
   event.preventDefault();
   const button = event.submitter;
   if (button?.name !== "density") return redisplay();
   page.dataset.density = button.value;
   for (const other of $$(".display-panel .pick")) other.setAttribute("aria-pressed", String(other === button));
-  redisplay([["density", button.value]]);
+  const params = shown(box.value.trim());
+  params.set("density", button.value);
+  load(address(params), "replace");
 });
 
 /* Selection */

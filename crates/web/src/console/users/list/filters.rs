@@ -89,7 +89,7 @@ fn value_label(value: &'static str) -> &'static str {
     match value {
         "human" => "People",
         "machine" => "Machines",
-        "active" => "Enabled",
+        "active" => "Active",
         "disabled" => "Disabled",
         "password" => "Password",
         "update_password" => "New password",

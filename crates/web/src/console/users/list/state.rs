@@ -123,6 +123,8 @@ impl Read {
         match columns.as_deref() {
             None | Some("default") => {}
             Some(names) => match UserColumn::read_all(names) {
+                // Those that everybody has need not be remembered.
+                Ok(columns) if read.remember && columns == UserColumn::DEFAULT => {}
                 Ok(columns) => read.state.columns = Some(columns),
                 Err(message) => read.not(COLUMNS_PARAMETER, names, message),
             },

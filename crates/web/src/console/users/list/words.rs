@@ -51,7 +51,7 @@ fn clause(filter: &Applied) -> String {
         "last_sign_in" if value == "never" => "never signed in".to_owned(),
         "last_sign_in" => match words.strip_prefix("more than ").and_then(|rest| rest.strip_suffix(" ago")) {
             Some(time) => format!("not signed in for {time}"),
-            None => format!("signed in {words}"),
+            None => format!("signed in {}", words.replacen("in the last", "within the last", 1)),
         },
         "created" => format!("created {words}"),
         "created_after" | "created_before" | "last_sign_in_after" | "last_sign_in_before" => {
@@ -88,7 +88,10 @@ mod tests {
             filter("last_sign_in", ">30d", "Last sign-in", "more than 30 days ago"),
             "not signed in for 30 days"
         );
-        assert_eq!(filter("last_sign_in", "7d", "Last sign-in", "in the last 7 days"), "signed in in the last 7 days");
+        assert_eq!(
+            filter("last_sign_in", "7d", "Last sign-in", "in the last 7 days"),
+            "signed in within the last 7 days"
+        );
         assert_eq!(filter("has_password", "false", "Has a password", "no"), "without a password");
         assert_eq!(filter("attr.team", "blue", "team", "blue"), "team blue");
         assert_eq!(total(Total { count: 45_000, exact: false }), "About 45,000 users");
