@@ -9,6 +9,7 @@ pub mod devices;
 pub mod events;
 pub mod groups;
 pub mod ids;
+pub mod imports;
 pub mod invitations;
 pub mod jobs;
 pub mod messages;

@@ -104,6 +104,12 @@ pub fn check_email(value: &str) -> Result<(), &'static str> {
         && !local.ends_with('.')
         && !local.contains("..")
         && local.chars().all(|c| c.is_alphanumeric() || (c.is_ascii_graphic() && !"\"(),:;<>@[\\]".contains(c)));
+    if local_ok && is_domain(domain) { Ok(()) } else { Err(WRONG) }
+}
+
+/// Whether a text can be a domain name of two labels or more (RFC 1035, section 2.3.4), international letters
+/// allowed.
+fn is_domain(value: &str) -> bool {
     let label_ok = |label: &str| {
         !label.is_empty()
             && label.len() <= 63
@@ -111,8 +117,18 @@ pub fn check_email(value: &str) -> Result<(), &'static str> {
             && !label.ends_with('-')
             && label.chars().all(|c| c.is_alphanumeric() || c == '-')
     };
-    let domain_ok = domain.contains('.') && domain.split('.').all(label_ok);
-    if local_ok && domain_ok { Ok(()) } else { Err(WRONG) }
+    value.contains('.') && value.split('.').all(label_ok)
+}
+
+/// Checks that a text can be a domain name, such as stands in an email address after the `@`.
+///
+/// # Errors
+/// A sentence that says what is wrong.
+pub fn check_domain(value: &str) -> Result<(), &'static str> {
+    if value.len() > 253 || !is_domain(value) {
+        return Err("Must be domain names, such as acme.example.");
+    }
+    Ok(())
 }
 
 /// Checks a phone number in E.164 form: `+`, then 7 to 15 digits, the first not zero (ITU-T E.164).

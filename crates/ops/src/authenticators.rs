@@ -154,20 +154,34 @@ pub async fn require_password_reset(
     user: UserId,
     required: bool,
 ) -> Result<()> {
-    change(app, cx, may.realm(), user, move |tx, cx, user| {
-        if user.kind == UserKind::Machine {
-            return Err(Error::conflict("machine", "A machine has API keys, no password."));
-        }
-        if user.requires_password_reset == required {
-            return Err(Error::conflict(
-                "unchanged",
-                if required { "A reset is required already." } else { "No reset is required." },
-            ));
-        }
-        set_requires_reset(tx, cx, user, required)?;
-        Ok(if required { EventType::UserPasswordResetRequested } else { EventType::UserPasswordResetCancelled })
-    })
-    .await
+    change(app, cx, may.realm(), user, move |tx, cx, user| require_reset(tx, cx, user, required)).await
+}
+
+/// [`require_password_reset`] inside a transaction; answers the event that is to be recorded.
+pub(crate) fn require_reset_in(
+    tx: &mut WriteTx<'_>,
+    app: &App,
+    cx: &Cx,
+    user: &User,
+    required: bool,
+) -> Result<NewEvent> {
+    admins::check_power_over(tx, cx, user)?;
+    let kind = require_reset(tx, cx, user, required)?;
+    Ok(cx.user_event(app, kind, user))
+}
+
+fn require_reset(tx: &mut WriteTx<'_>, cx: &Cx, user: &User, required: bool) -> Result<EventType> {
+    if user.kind == UserKind::Machine {
+        return Err(Error::conflict("machine", "A machine has API keys, no password."));
+    }
+    if user.requires_password_reset == required {
+        return Err(Error::conflict(
+            "unchanged",
+            if required { "A reset is required already." } else { "No reset is required." },
+        ));
+    }
+    set_requires_reset(tx, cx, user, required)?;
+    Ok(if required { EventType::UserPasswordResetRequested } else { EventType::UserPasswordResetCancelled })
 }
 
 async fn change<F>(app: &App, cx: &Cx, realm: denizen_model::RealmId, user: UserId, edit: F) -> Result<()>

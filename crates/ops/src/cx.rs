@@ -5,7 +5,7 @@ use std::{marker::PhantomData, net::IpAddr, time::Duration};
 use denizen_model::{
     EventId, RealmId, RequestId, SessionId, Timestamp, UserId,
     events::{ActorKind, ActorRef, EventType, NewEvent, Outcome, SubjectKind, SubjectRef},
-    permissions::{PermissionMarker, PermissionSet},
+    permissions::{Permission, PermissionMarker, PermissionSet},
     realms::Realm,
     users::{AdminGrant, User},
 };
@@ -27,6 +27,8 @@ pub struct Administrator {
     pub name: String,
     /// What they hold.
     pub grants: Vec<AdminGrant>,
+    /// What the API key they came with may be used for; `None` for everything they hold.
+    pub scopes: Option<PermissionSet>,
     /// The browser session, where there is one.
     pub session_id: Option<SessionId>,
     /// When they last proved who they are; `None` for API keys, which are a proof each time.
@@ -37,8 +39,20 @@ impl Administrator {
     /// What they may do in a realm.
     #[must_use]
     pub fn permissions(&self, realm: RealmId) -> PermissionSet {
-        let here = self.grants.iter().filter(|grant| grant.realm_id.is_none_or(|scope| scope == realm));
-        here.fold(PermissionSet::NONE, |all, grant| all.union(grant.role.permissions()))
+        self.granted(|grant| grant.realm_id.is_none_or(|scope| scope == realm))
+    }
+
+    /// What they may do in every realm.
+    #[must_use]
+    pub fn permissions_everywhere(&self) -> PermissionSet {
+        self.granted(|grant| grant.realm_id.is_none())
+    }
+
+    /// What these grants give together, as far as the credentials reach.
+    fn granted(&self, counts: impl Fn(&AdminGrant) -> bool) -> PermissionSet {
+        let grants = self.grants.iter().filter(|grant| counts(grant));
+        let all = grants.fold(PermissionSet::NONE, |all, grant| all.union(grant.role.permissions()));
+        self.scopes.map_or(all, |scopes| all.intersection(scopes))
     }
 }
 
@@ -124,9 +138,15 @@ impl Cx {
     /// Unauthenticated; not found, for a realm the actor has no business in; forbidden; or that a fresh
     /// authentication is needed.
     pub fn may<P: PermissionMarker>(&self, realm: RealmId) -> Result<May<P>> {
-        let proof = May { realm, marker: PhantomData };
+        self.check(realm, P::PERMISSION)?;
+        Ok(May { realm, marker: PhantomData })
+    }
+
+    /// Refuses an actor who may not use a permission in a realm; for what takes another permission depending on
+    /// its input. See [`may`](Self::may).
+    pub(crate) fn check(&self, realm: RealmId, permission: Permission) -> Result<()> {
         let admin = match &self.actor {
-            Actor::System(_) => return Ok(proof),
+            Actor::System(_) => return Ok(()),
             Actor::Administrator(admin) => admin,
             _ => return Err(Error::unauthenticated()),
         };
@@ -134,14 +154,14 @@ impl Cx {
         if held == PermissionSet::NONE {
             return Err(Error::not_found("realm"));
         }
-        if !held.contains(P::PERMISSION) {
-            return Err(Error::forbidden(P::PERMISSION));
+        if !held.contains(permission) {
+            return Err(Error::forbidden(permission));
         }
         let stale = admin.authenticated_at.is_some_and(|at| self.now.since(at) > FRESH_FOR);
-        if P::PERMISSION.is_sensitive() && stale {
+        if permission.is_sensitive() && stale {
             return Err(Error::reauthentication_required());
         }
-        Ok(proof)
+        Ok(())
     }
 
     /// Whether the actor holds a permission in a realm; for showing or hiding what leads to it.
@@ -153,7 +173,7 @@ impl Cx {
         }
     }
 
-    fn actor_ref(&self) -> ActorRef {
+    pub(crate) fn actor_ref(&self) -> ActorRef {
         match &self.actor {
             Actor::Anonymous => ActorRef { kind: ActorKind::Anonymous, id: None, name: String::new() },
             Actor::System(name) => ActorRef { kind: ActorKind::System, id: None, name: (*name).to_owned() },

@@ -21,6 +21,7 @@ pub mod housekeeping;
 pub mod idempotency;
 pub mod invitations;
 pub mod jobs;
+pub mod members;
 pub mod messages;
 pub mod oauth;
 pub mod organizations;

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use denizen_model::{
     SessionId, Timestamp, UserId,
-    events::EventType,
+    events::{EventType, NewEvent},
     permissions::markers::{SessionsRevoke, UsersRead},
     sessions::{Session, idle_deadline},
     users::User,
 };
-use denizen_store::{self as store, Events};
+use denizen_store::{self as store, Events, WriteTx};
 
 use crate::{
     Administrator, App, Cx, Error, May, RealmState, Result, admins, crypto::hash_token, cx::Detail, users::get_in,
@@ -59,15 +59,29 @@ pub async fn revoke_all(app: &App, cx: &Cx, may: May<SessionsRevoke>, user: User
     let (app2, cx2, realm) = (app.clone(), cx.clone(), may.realm());
     app.write(cx, move |mut tx| {
         let user = get_in(&mut tx, realm, user)?;
-        let ended = store::sessions::revoke_all(&mut tx, realm, user.id, cx2.now)?;
-        if ended.is_empty() {
-            return Ok(tx.unaudited("nothing was changed", 0)?);
+        match revoke_all_in(&mut tx, &app2, &cx2, &user)? {
+            Some((ended, event)) => Ok(tx.commit(Events::from(event), ended)?),
+            None => Ok(tx.unaudited("nothing was changed", 0)?),
         }
-        let ids: Vec<String> = ended.iter().map(ToString::to_string).collect();
-        let event = cx2.user_event(&app2, EventType::UserSessionRevoked, &user).detail("session_ids", ids);
-        Ok(tx.commit(Events::from(event), ended.len())?)
     })
     .await
+}
+
+/// [`revoke_all`] inside a transaction; answers how many there were, with the event that is to be recorded, or
+/// nothing when there were none.
+pub(crate) fn revoke_all_in(
+    tx: &mut WriteTx<'_>,
+    app: &App,
+    cx: &Cx,
+    user: &User,
+) -> Result<Option<(usize, NewEvent)>> {
+    let ended = store::sessions::revoke_all(tx, user.realm_id, user.id, cx.now)?;
+    if ended.is_empty() {
+        return Ok(None);
+    }
+    let ids: Vec<String> = ended.iter().map(ToString::to_string).collect();
+    let event = cx.user_event(app, EventType::UserSessionRevoked, user).detail("session_ids", ids);
+    Ok(Some((ended.len(), event)))
 }
 
 /// A live session and its enabled user.

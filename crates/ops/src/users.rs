@@ -1,26 +1,33 @@
 //! Users: create, list, read, change, enable and disable, delete.
 
+mod asked;
 mod create;
+mod export;
+pub mod import;
 mod query;
 mod update;
 
 use denizen_model::{
     RealmId, UserId,
-    events::EventType,
+    events::{EventType, NewEvent},
     pages::Total,
     permissions::markers::{UsersDelete, UsersRead},
     users::{User, UserKind},
 };
-use denizen_store::{self as store, Events, ReadTx};
+use denizen_store::{self as store, Events, ReadTx, WriteTx};
 
+pub(crate) use asked::asked_in;
 pub use create::{Created, create_human, create_machine};
-pub(crate) use create::{human, prepare_password};
+pub(crate) use create::{create_bare_machine, human, machine, prepare_password};
 pub use denizen_store::users::UserPage;
+pub use export::{Export, ExportEnd, export};
 pub use query::{
     Applied, Asked, Listed, Understood, Wrong, complete, list, list_what_is_understood, parse_sort,
     searchable_attributes, understand,
 };
+pub(crate) use update::{apply, differences, store_in};
 pub use update::{disable, enable, update, verify_email};
+pub(crate) use update::{disable_in, enable_in};
 
 use crate::{App, Cx, Error, May, Result, admins, cx::Detail};
 
@@ -56,22 +63,31 @@ pub async fn get(app: &App, _cx: &Cx, may: May<UsersRead>, id: UserId) -> Result
 /// Deletes a user for good, with all that hangs on them. Events stay.
 ///
 /// # Errors
-/// When there is none of this id, when they are the last owner, or somebody the actor has no power over.
-pub async fn delete(app: &App, cx: &Cx, may: May<UsersDelete>, id: UserId) -> Result<()> {
+/// When there is none of this id, when they are the last owner, somebody the actor has no power over, or not in the
+/// version that was asked for.
+pub async fn delete(app: &App, cx: &Cx, may: May<UsersDelete>, id: UserId, if_version: Option<i64>) -> Result<()> {
     let realm = may.realm();
     let (app2, cx2) = (app.clone(), cx.clone());
     app.write(cx, move |mut tx| {
         store::realms::lock(&mut tx, realm)?;
         let user = get_in(&mut tx, realm, id)?;
-        admins::check_power_over(&mut tx, &cx2, &user)?;
-        admins::check_not_last_owner(&mut tx, &user)?;
-        let sessions = store::sessions::revoke_all(&mut tx, realm, id, cx2.now)?;
-        store::users::delete(&mut tx, &user)?;
-        let deleted = cx2
-            .user_event(&app2, EventType::UserDeleted, &user)
-            .detail("username", user.username.as_str())
-            .detail("sessions_ended", sessions.len());
+        if if_version.is_some_and(|version| version != user.version) {
+            return Err(Error::changed());
+        }
+        let deleted = delete_in(&mut tx, &app2, &cx2, &user)?;
         Ok(tx.commit(Events::from(deleted), ())?)
     })
     .await
+}
+
+/// [`delete`] inside a transaction that holds the realm's lock; answers the event that is to be recorded.
+pub(crate) fn delete_in(tx: &mut WriteTx<'_>, app: &App, cx: &Cx, user: &User) -> Result<NewEvent> {
+    admins::check_power_over(tx, cx, user)?;
+    admins::check_not_last_owner(tx, user)?;
+    let sessions = store::sessions::revoke_all(tx, user.realm_id, user.id, cx.now)?;
+    store::users::delete(tx, user)?;
+    Ok(cx
+        .user_event(app, EventType::UserDeleted, user)
+        .detail("username", user.username.as_str())
+        .detail("sessions_ended", sessions.len()))
 }

@@ -19,6 +19,14 @@ CREATE TABLE user_groups (
 );
 CREATE INDEX user_groups_by_group ON user_groups (group_id, user_id);
 CREATE INDEX user_groups_by_realm ON user_groups (realm_id, user_id);
+-- How many members there are, in shards by the last digit of the user's id, so that no list counts and people who
+-- join the same group at the same time seldom wait for each other.
+CREATE TABLE group_counts (
+  group_id TEXT NOT NULL REFERENCES groups (id) ON DELETE CASCADE,
+  shard BIGINT NOT NULL,
+  total BIGINT NOT NULL,
+  PRIMARY KEY (group_id, shard)
+);
 
 CREATE TABLE organizations (
   id TEXT PRIMARY KEY,
@@ -42,6 +50,12 @@ CREATE TABLE memberships (
 );
 CREATE INDEX memberships_by_organization ON memberships (organization_id, user_id);
 CREATE INDEX memberships_by_realm ON memberships (realm_id, user_id);
+CREATE TABLE organization_counts (
+  organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+  shard BIGINT NOT NULL,
+  total BIGINT NOT NULL,
+  PRIMARY KEY (organization_id, shard)
+);
 
 CREATE TABLE attribute_definitions (
   id TEXT PRIMARY KEY,
@@ -138,32 +152,38 @@ CREATE TABLE jobs (
   kind TEXT NOT NULL,
   state TEXT NOT NULL,
   payload TEXT NOT NULL,
-  -- How far it has come, in the job's own words.
+  -- How far it has come, in the job's own words, and after how many steps.
   progress TEXT NOT NULL,
+  step BIGINT NOT NULL,
   total BIGINT,
   done BIGINT NOT NULL,
+  skipped BIGINT NOT NULL,
   failed BIGINT NOT NULL,
   error TEXT,
   created_by TEXT,
   created_by_name TEXT NOT NULL,
   cancel_requested BOOLEAN NOT NULL,
-  -- While a node works on it: until when it has it to itself.
-  leased_until BIGINT,
+  -- Which node works on it, and until when it has it to itself.
+  lease TEXT NOT NULL,
+  leased_until BIGINT NOT NULL,
   created_at BIGINT NOT NULL,
   started_at BIGINT,
   finished_at BIGINT
 );
 CREATE INDEX jobs_by_realm ON jobs (realm_id, id);
 CREATE INDEX jobs_open ON jobs (leased_until, id) WHERE finished_at IS NULL;
+CREATE INDEX jobs_finished ON jobs (finished_at) WHERE finished_at IS NOT NULL;
 -- One row for each user or line that has an outcome worth telling.
 CREATE TABLE job_items (
   job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
   position BIGINT NOT NULL,
   subject TEXT NOT NULL,
+  name TEXT NOT NULL,
   outcome TEXT NOT NULL,
   message TEXT NOT NULL,
   PRIMARY KEY (job_id, position)
 );
+CREATE INDEX job_items_by_outcome ON job_items (job_id, outcome, position);
 -- What was uploaded for a job, in pieces that end at line ends.
 CREATE TABLE job_inputs (
   job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,

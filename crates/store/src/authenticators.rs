@@ -7,7 +7,7 @@ use denizen_model::{
 
 use crate::{
     error::Result,
-    sql::statements,
+    sql::{Rows, statements},
     tx::{ReadTx, WriteTx},
     users::reindex,
     value::{Row, params},
@@ -21,6 +21,10 @@ statements! {
     CLEAR_PASSWORD = "DELETE FROM authenticators WHERE realm_id = ?1 AND user_id = ?2 AND kind = 'password'";
     USED = "UPDATE authenticators SET last_used_at = ?2, last_client_id = ?3, last_device = ?4, last_ip = ?5 WHERE id = ?1";
 }
+
+/// The columns of a new password.
+pub(crate) const PASSWORDS: Rows =
+    Rows { table: "authenticators", columns: "id, realm_id, user_id, kind, secret, temporary, registered_at" };
 
 /// A user's password, as sign-in needs it.
 #[derive(Clone)]
@@ -76,6 +80,22 @@ pub fn put_password(
 ) -> Result<()> {
     tx.execute(&PUT_PASSWORD, params![password.id, realm, user, &password.phc, password.temporary, now])?;
     reindex(tx, realm, user)
+}
+
+/// Gives passwords to users who have none.
+///
+/// # Errors
+/// Constraint `authenticators_password` when one has.
+pub fn insert_many(
+    tx: &mut WriteTx<'_>,
+    realm: RealmId,
+    passwords: &[(UserId, StoredPassword)],
+    now: Timestamp,
+) -> Result<()> {
+    let rows = passwords.iter().map(|(user, password)| {
+        Ok(params![password.id, realm, *user, "password", &password.phc, password.temporary, now].to_vec())
+    });
+    tx.insert_rows(&PASSWORDS, rows)
 }
 
 /// Replaces a password's hash by one of the same password with present parameters, unless it was changed since.

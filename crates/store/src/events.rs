@@ -17,7 +17,7 @@ use crate::{
     audit::{AuditKey, commitment},
     db::Db,
     error::{Error, Result},
-    sql::statements,
+    sql::{Rows, statements},
     tx::{ReadTx, WriteTx},
     value::{Row, Value, params, to_json},
 };
@@ -33,6 +33,10 @@ statements! {
     ADVANCE = "UPDATE event_chains SET sequence = sequence + ?3 WHERE realm_id = ?1 AND chain = ?2 RETURNING sequence, hash";
     BEGIN_CHAIN = "INSERT INTO event_chains (realm_id, chain, sequence, hash, first_sequence, first_hash) VALUES (?1, ?2, 0, '', 0, '') ON CONFLICT DO NOTHING";
     SET_HASH = "UPDATE event_chains SET hash = ?3 WHERE realm_id = ?1 AND chain = ?2";
+    HEADS = "SELECT chain, sequence, hash FROM event_chains WHERE realm_id = ?1 AND chain IN (SELECT value FROM json_each(?2)) ORDER BY chain",
+        postgres: "SELECT chain, sequence, hash FROM event_chains WHERE realm_id = ?1 AND chain = ANY (ARRAY(SELECT CAST(json_array_elements_text(CAST(CAST(?2 AS TEXT) AS json)) AS BIGINT))) ORDER BY chain FOR UPDATE";
+    SET_HEADS = "UPDATE event_chains SET sequence = json_extract(head.value, '$[1]'), hash = json_extract(head.value, '$[2]') FROM json_each(?2) AS head WHERE realm_id = ?1 AND chain = json_extract(head.value, '$[0]')",
+        postgres: "UPDATE event_chains SET sequence = CAST(head.value->>1 AS BIGINT), hash = head.value->>2 FROM json_array_elements(CAST(CAST(?2 AS TEXT) AS json)) AS head (value) WHERE realm_id = ?1 AND chain = CAST(head.value->>0 AS BIGINT)";
     INSERT = concat!("INSERT INTO events (", columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)");
     FIND = concat!("SELECT ", columns!(), " FROM events WHERE realm_id = ?1 AND id = ?2");
     CHAIN_HEADS = "SELECT chain, sequence, hash, first_sequence, first_hash FROM event_chains WHERE realm_id = ?1 ORDER BY chain";
@@ -42,6 +46,12 @@ statements! {
     SET_FIRST = "UPDATE event_chains SET first_sequence = ?3, first_hash = ?4 WHERE realm_id = ?1 AND chain = ?2";
     OLDEST = "SELECT sequence, at, hash FROM events WHERE realm_id = ?1 AND chain = ?2 AND sequence > ?3 ORDER BY sequence LIMIT ?4";
 }
+
+/// The columns of a new event.
+pub(crate) const EVENTS: Rows = Rows { table: "events", columns: columns!() };
+
+/// From this many events on, a transaction's events are written by the hundred.
+const MANY: usize = 8;
 
 /// The part of an event that may be about a person; the chain holds its digest only.
 #[derive(Serialize, Deserialize)]
@@ -61,67 +71,145 @@ pub(crate) fn append(
     random: &dyn Fn(&mut [u8]),
     events: Vec<NewEvent>,
 ) -> Result<()> {
+    let many = events.len() >= MANY;
     let mut chains: BTreeMap<(RealmId, u8), Vec<NewEvent>> = BTreeMap::new();
     for event in events {
         chains.entry((event.realm_id, chain_of(&event.subject.id))).or_default().push(event);
+    }
+    if many {
+        return append_many(tx, key, random, chains);
     }
     for ((realm, chain), events) in chains {
         let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
         let (end, mut hash) = advance(tx, realm, chain, count)?;
         for (sequence, event) in (end - count + 1..).zip(events) {
-            let mut salt = [0; 12];
-            random(&mut salt);
-            let salt = URL_SAFE_NO_PAD.encode(salt);
-            let personal = Personal {
-                actor: event.actor.name,
-                subject: event.subject.name,
-                user_agent: event.user_agent,
-                details: event.details,
-            };
-            let data = to_json(&personal)?;
-            let link = Link {
-                id: event.id.to_string(),
-                realm: realm.to_string(),
-                sequence: sequence.to_string(),
-                at: event.at.as_micros().to_string(),
-                kind: event.kind.as_str(),
-                outcome: event.outcome.as_str(),
-                actor_kind: event.actor.kind.as_str(),
-                actor_id: event.actor.id.as_deref().unwrap_or(""),
-                subject_kind: event.subject.kind.as_str(),
-                subject_id: &event.subject.id,
-                client_id: event.client_id.as_deref().unwrap_or(""),
-                session_id: event.session_id.map(|id| id.to_string()).unwrap_or_default(),
-                digest: commitment(&salt, &format!("{}\n{data}", event.ip.as_deref().unwrap_or(""))),
-            };
-            hash = link.hash(key, &hash)?;
-            tx.execute(
-                &INSERT,
-                params![
-                    event.id,
-                    realm,
-                    chain,
-                    sequence,
-                    event.at,
-                    link.kind,
-                    link.outcome,
-                    link.actor_kind,
-                    event.actor.id.as_deref(),
-                    link.subject_kind,
-                    link.subject_id,
-                    event.client_id.as_deref(),
-                    event.session_id,
-                    event.ip.as_deref(),
-                    &data,
-                    &salt,
-                    &link.digest,
-                    &hash,
-                ],
-            )?;
+            let linked = Linked::new(key, random, event, chain, sequence, &hash)?;
+            tx.execute(&INSERT, &linked.values())?;
+            hash = linked.hash;
         }
         tx.execute(&SET_HASH, params![realm, chain, &hash])?;
     }
     Ok(())
+}
+
+/// The same with a few statements for all of them.
+fn append_many(
+    tx: &mut WriteTx<'_>,
+    key: &AuditKey,
+    random: &dyn Fn(&mut [u8]),
+    mut chains: BTreeMap<(RealmId, u8), Vec<NewEvent>>,
+) -> Result<()> {
+    while let Some(((realm, _), _)) = chains.first_key_value() {
+        let realm = *realm;
+        let later = chains.split_off(&(realm, CHAINS));
+        let own = std::mem::replace(&mut chains, later);
+        let mut heads = find_heads(tx, realm, own.keys().map(|(_, chain)| *chain).collect())?;
+        let mut linked = Vec::with_capacity(own.values().map(Vec::len).sum());
+        for ((_, chain), events) in own {
+            let head = heads.iter_mut().find(|(number, _, _)| *number == chain);
+            let (_, sequence, hash) = head.ok_or_else(|| Error::Internal("an event chain is missing".to_owned()))?;
+            for event in events {
+                *sequence += 1;
+                let link = Linked::new(key, random, event, chain, *sequence, hash)?;
+                hash.clone_from(&link.hash);
+                linked.push(link);
+            }
+        }
+        tx.insert_rows(&EVENTS, linked.iter().map(|link| Ok(link.values().to_vec())))?;
+        tx.execute(&SET_HEADS, params![realm, to_json(&heads)?])?;
+    }
+    Ok(())
+}
+
+/// The heads of chains, which are held until the transaction ends; those that were never used are begun.
+fn find_heads(tx: &mut WriteTx<'_>, realm: RealmId, chains: Vec<u8>) -> Result<Vec<(u8, i64, String)>> {
+    let read = |row: &Row<'_>| {
+        Ok((u8::try_from(row.i64("chain")?).unwrap_or(CHAINS), row.i64("sequence")?, row.text("hash")?))
+    };
+    let wanted = to_json(&chains)?;
+    let heads = tx.list(&HEADS, params![realm, &wanted], read)?;
+    if heads.len() == chains.len() {
+        return Ok(heads);
+    }
+    for chain in chains {
+        tx.execute(&BEGIN_CHAIN, params![realm, chain])?;
+    }
+    tx.list(&HEADS, params![realm, &wanted], read)
+}
+
+/// An event with its place in its chain.
+struct Linked {
+    event: NewEvent,
+    chain: u8,
+    sequence: i64,
+    data: String,
+    salt: String,
+    digest: String,
+    hash: String,
+}
+
+impl Linked {
+    fn new(
+        key: &AuditKey,
+        random: &dyn Fn(&mut [u8]),
+        mut event: NewEvent,
+        chain: u8,
+        sequence: i64,
+        before: &str,
+    ) -> Result<Self> {
+        let mut salt = [0; 12];
+        random(&mut salt);
+        let salt = URL_SAFE_NO_PAD.encode(salt);
+        let personal = Personal {
+            actor: std::mem::take(&mut event.actor.name),
+            subject: std::mem::take(&mut event.subject.name),
+            user_agent: event.user_agent.take(),
+            details: std::mem::take(&mut event.details),
+        };
+        let data = to_json(&personal)?;
+        let digest = commitment(&salt, &format!("{}\n{data}", event.ip.as_deref().unwrap_or("")));
+        let link = Link {
+            id: event.id.to_string(),
+            realm: event.realm_id.to_string(),
+            sequence: sequence.to_string(),
+            at: event.at.as_micros().to_string(),
+            kind: event.kind.as_str(),
+            outcome: event.outcome.as_str(),
+            actor_kind: event.actor.kind.as_str(),
+            actor_id: event.actor.id.as_deref().unwrap_or(""),
+            subject_kind: event.subject.kind.as_str(),
+            subject_id: &event.subject.id,
+            client_id: event.client_id.as_deref().unwrap_or(""),
+            session_id: event.session_id.map(|id| id.to_string()).unwrap_or_default(),
+            digest: digest.clone(),
+        };
+        let hash = link.hash(key, before)?;
+        Ok(Self { event, chain, sequence, data, salt, digest, hash })
+    }
+
+    fn values(&self) -> [Value<'_>; 18] {
+        let event = &self.event;
+        [
+            event.id.into(),
+            event.realm_id.into(),
+            self.chain.into(),
+            self.sequence.into(),
+            event.at.into(),
+            event.kind.as_str().into(),
+            event.outcome.as_str().into(),
+            event.actor.kind.as_str().into(),
+            event.actor.id.as_deref().into(),
+            event.subject.kind.as_str().into(),
+            (&event.subject.id).into(),
+            event.client_id.as_deref().into(),
+            event.session_id.into(),
+            event.ip.as_deref().into(),
+            (&self.data).into(),
+            (&self.salt).into(),
+            (&self.digest).into(),
+            (&self.hash).into(),
+        ]
+    }
 }
 
 fn advance(tx: &mut WriteTx<'_>, realm: RealmId, chain: u8, count: i64) -> Result<(i64, String)> {

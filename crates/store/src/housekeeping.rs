@@ -4,6 +4,7 @@ use denizen_model::Timestamp;
 
 use crate::{
     error::Result,
+    jobs,
     sql::statements,
     tx::{ReadTx, WriteTx},
     value::params,
@@ -27,7 +28,7 @@ pub fn remove_expired(tx: &mut WriteTx<'_>, now: Timestamp) -> Result<u64> {
     for statement in [&CODES, &GRANTS, &TOKENS, &SESSIONS, &IDEMPOTENCY] {
         removed += tx.execute(statement, params![now])?;
     }
-    Ok(removed)
+    Ok(removed + jobs::remove_expired(tx, now)?)
 }
 
 /// Whether the database answers.

@@ -24,7 +24,6 @@ statements! {
     FIND = concat!("SELECT ", columns!(), " FROM roles r WHERE r.realm_id = ?1 AND r.id = ?2");
     LIST = concat!("SELECT ", columns!(), " FROM roles r WHERE r.realm_id = ?1 AND r.name_key > ?2 ORDER BY r.name_key LIMIT ?3");
     LIST_OF = concat!("SELECT ", columns!(), " FROM user_roles o JOIN roles r ON r.id = o.role_id WHERE o.realm_id = ?1 AND o.user_id = ?2 ORDER BY r.name_key");
-    NAMES_OF = "SELECT r.name FROM user_roles o JOIN roles r ON r.id = o.role_id WHERE o.user_id = ?1 ORDER BY r.name_key";
     ASSIGN = "INSERT INTO user_roles (realm_id, user_id, role_id, assigned_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
     REMOVE = "DELETE FROM user_roles WHERE realm_id = ?1 AND user_id = ?2 AND role_id = ?3";
     COUNT = "SELECT count(*) AS roles FROM roles WHERE realm_id = ?1";
@@ -114,14 +113,6 @@ pub fn count(tx: &mut ReadTx<'_>, realm: RealmId) -> Result<u64> {
 /// When the database fails.
 pub fn list_of(tx: &mut ReadTx<'_>, realm: RealmId, user: UserId) -> Result<Vec<Role>> {
     tx.list(&LIST_OF, params![realm, user], read_role)
-}
-
-/// The names of a user's roles, for tokens.
-///
-/// # Errors
-/// When the database fails.
-pub fn names_of(tx: &mut ReadTx<'_>, user: UserId) -> Result<Vec<String>> {
-    tx.list(&NAMES_OF, params![user], |row| row.text("name"))
 }
 
 /// Gives a user a role. Answers whether they did not have it yet.

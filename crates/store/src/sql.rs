@@ -10,6 +10,26 @@ pub(crate) struct Sql {
     pub(crate) postgres: &'static str,
 }
 
+/// A table whose rows come by the hundred: on SQLite a statement for each, on PostgreSQL one `COPY` for all.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rows {
+    pub(crate) table: &'static str,
+    pub(crate) columns: &'static str,
+}
+
+impl Rows {
+    /// The statement for one row.
+    pub(crate) fn insert_text(&self) -> String {
+        let values: Vec<String> = (1..=self.columns.split(',').count()).map(|at| format!("?{at}")).collect();
+        format!("INSERT INTO {} ({}) VALUES ({})", self.table, self.columns, values.join(", "))
+    }
+
+    /// The statement for all of them.
+    pub(crate) fn copy_text(&self) -> String {
+        format!("COPY {} ({}) FROM STDIN", self.table, self.columns)
+    }
+}
+
 /// A room's statements, with a list of them all for the test that prepares each on both engines.
 macro_rules! statements {
     ($($name:ident = $text:expr $(, postgres: $postgres:expr)?;)+) => {

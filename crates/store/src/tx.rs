@@ -12,9 +12,9 @@ use crate::{
     audit::AuditKey,
     conn::{Conn, Engine},
     epoch,
-    error::Result,
+    error::{Error, Result},
     events,
-    sql::Sql,
+    sql::{Rows, Sql},
     value::{Row, Value},
 };
 
@@ -137,12 +137,41 @@ impl<'c> WriteTx<'c> {
         self.read.conn.execute(sql, params)
     }
 
+    /// Inserts rows by the hundred.
+    pub(crate) fn insert_rows<'v>(
+        &mut self,
+        table: &Rows,
+        rows: impl Iterator<Item = Result<Vec<Value<'v>>>>,
+    ) -> Result<()> {
+        self.read.conn.insert_rows(table, rows)
+    }
+
+    /// Runs statements without parameters.
+    pub(crate) fn script(&mut self, text: &str) -> Result<()> {
+        self.read.conn.script(text)
+    }
+
     /// Tells all nodes, when this transaction is committed, that configuration they may have cached has changed.
     ///
     /// # Errors
     /// When the database fails.
     pub fn announce(&mut self) -> Result<()> {
         epoch::announce(self.read.conn)
+    }
+
+    /// Does something and undoes it, whatever it answers: to see what would happen. Nothing else of this transaction
+    /// is touched.
+    ///
+    /// # Errors
+    /// What the closure answers, or when the database fails.
+    pub fn rehearse<T, E: From<Error>>(
+        &mut self,
+        f: impl FnOnce(&mut Self) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        self.script("SAVEPOINT rehearsal")?;
+        let outcome = f(self)?;
+        self.script("ROLLBACK TO SAVEPOINT rehearsal; RELEASE SAVEPOINT rehearsal")?;
+        Ok(outcome)
     }
 
     /// Records the events and keeps the changes.

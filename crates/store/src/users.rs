@@ -1,6 +1,9 @@
 //! Users: records, look-ups, counts. Lists are in [`list`], what they go by in [`index`].
 
+mod batch;
+mod import;
 pub mod index;
+mod insert_many;
 mod list;
 pub mod names;
 
@@ -12,12 +15,20 @@ use denizen_model::{
     users::{User, UserKind, VerificationState},
 };
 
-pub use index::reindex;
+#[cfg(test)]
+pub(crate) use batch::STATEMENTS as BATCH_STATEMENTS;
+pub use batch::{Place, list_places};
+#[cfg(test)]
+pub(crate) use import::STATEMENTS as IMPORT_STATEMENTS;
+pub use import::{Tie, assign_role, list_by_usernames, list_having_password, list_named, refresh_statistics};
+pub use index::{IndexContext, reindex, reindex_in};
+#[cfg(test)]
+pub(crate) use insert_many::{STATEMENTS as INSERT_MANY_STATEMENTS, dump_index};
+pub use insert_many::{index_many, insert_many};
 pub use list::{UserPage, list, list_both_ways};
 #[cfg(test)]
 pub(crate) use list::{all_texts, statements as list_statements};
 
-use self::index::IndexContext;
 use crate::{
     error::Result,
     sql::statements,
@@ -34,8 +45,19 @@ macro_rules! columns {
 }
 pub(crate) use columns;
 
+/// The columns of a new row; [`insert_values`] has the values in this order.
+macro_rules! insert_columns {
+    () => {
+        "id, realm_id, kind, username, username_key, email, email_state, phone, phone_state, given_name, \
+         family_name, name, locale, zoneinfo, reference, attributes, enabled, disabled_at, disabled_reason, \
+         requires_password_reset, admin_rank, created_at, updated_at, last_sign_in_at, failed_password_attempts, \
+         failed_otp_attempts, version"
+    };
+}
+use insert_columns;
+
 statements! {
-    INSERT = "INSERT INTO users (id, realm_id, kind, username, username_key, email, email_state, phone, phone_state, given_name, family_name, name, locale, zoneinfo, reference, attributes, enabled, disabled_at, disabled_reason, requires_password_reset, admin_rank, created_at, updated_at, last_sign_in_at, failed_password_attempts, failed_otp_attempts, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)";
+    INSERT = concat!("INSERT INTO users (", insert_columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)");
     UPDATE = "UPDATE users SET username = ?4, username_key = ?5, email = ?6, email_state = ?7, phone = ?8, phone_state = ?9, given_name = ?10, family_name = ?11, name = ?12, locale = ?13, zoneinfo = ?14, reference = ?15, attributes = ?16, enabled = ?17, disabled_at = ?18, disabled_reason = ?19, requires_password_reset = ?20, updated_at = ?21, version = version + 1 WHERE realm_id = ?1 AND id = ?2 AND version = ?3";
     FIND = concat!("SELECT ", columns!(), " FROM users WHERE realm_id = ?1 AND id = ?2");
     FIND_ANYWHERE = concat!("SELECT ", columns!(), " FROM users WHERE id = ?1");
@@ -121,42 +143,44 @@ pub(crate) fn read_user(row: &Row<'_>) -> Result<User> {
 /// # Errors
 /// Constraint `users_username_key` when the username is taken.
 pub fn insert(tx: &mut WriteTx<'_>, user: &User) -> Result<()> {
-    let attributes = to_json(&user.attributes)?;
-    tx.execute(
-        &INSERT,
-        params![
-            user.id,
-            user.realm_id,
-            user.kind.as_str(),
-            &user.username,
-            fold(&user.username),
-            &user.email,
-            user.email_state.as_str(),
-            &user.phone,
-            user.phone_state.as_str(),
-            &user.given_name,
-            &user.family_name,
-            &user.name,
-            &user.locale,
-            &user.zoneinfo,
-            &user.reference,
-            attributes,
-            user.enabled,
-            user.disabled_at,
-            &user.disabled_reason,
-            user.requires_password_reset,
-            admin_rank(user.admin_role),
-            user.created_at,
-            user.updated_at,
-            user.last_sign_in_at.map_or(0, Timestamp::as_micros),
-            user.failed_password_attempts,
-            user.failed_otp_attempts,
-            user.version,
-        ],
-    )?;
+    tx.execute(&INSERT, &insert_values(user)?)?;
     let context = IndexContext::load(tx, user.realm_id)?;
     index::put(tx, &context, user, &[])?;
     count(tx, user, 1)
+}
+
+/// The values of a new row, in the order of its columns.
+fn insert_values(user: &User) -> Result<[Value<'_>; 27]> {
+    let attributes = to_json(&user.attributes)?;
+    Ok([
+        Value::from(user.id),
+        Value::from(user.realm_id),
+        Value::from(user.kind.as_str()),
+        Value::from(&user.username),
+        Value::from(fold(&user.username)),
+        Value::from(&user.email),
+        Value::from(user.email_state.as_str()),
+        Value::from(&user.phone),
+        Value::from(user.phone_state.as_str()),
+        Value::from(&user.given_name),
+        Value::from(&user.family_name),
+        Value::from(&user.name),
+        Value::from(&user.locale),
+        Value::from(&user.zoneinfo),
+        Value::from(&user.reference),
+        Value::from(attributes),
+        Value::from(user.enabled),
+        Value::from(user.disabled_at),
+        Value::from(&user.disabled_reason),
+        Value::from(user.requires_password_reset),
+        Value::from(admin_rank(user.admin_role)),
+        Value::from(user.created_at),
+        Value::from(user.updated_at),
+        Value::from(user.last_sign_in_at.map_or(0, Timestamp::as_micros)),
+        Value::from(user.failed_password_attempts),
+        Value::from(user.failed_otp_attempts),
+        Value::from(user.version),
+    ])
 }
 
 fn count(tx: &mut WriteTx<'_>, user: &User, by: i64) -> Result<()> {
@@ -245,6 +269,7 @@ pub fn find_by_identifier(tx: &mut ReadTx<'_>, realm: RealmId, typed: &str) -> R
 /// # Errors
 /// When the database fails.
 pub fn delete(tx: &mut WriteTx<'_>, user: &User) -> Result<bool> {
+    crate::members::leave_everything(tx, user.id)?;
     let deleted = tx.execute(&DELETE, params![user.realm_id, user.id])? == 1;
     if deleted {
         index::remove_words(tx, user)?;

@@ -148,6 +148,11 @@ impl<'r> Row<'r> {
         u64::try_from(self.i64(name)?).map_err(|_| Error::Corrupt(format!("{name} is negative")))
     }
 
+    pub(crate) fn opt_count(&self, name: &str) -> Result<Option<u64>> {
+        let number = self.get::<Option<i64>>(name)?;
+        number.map(|n| u64::try_from(n).map_err(|_| Error::Corrupt(format!("{name} is negative")))).transpose()
+    }
+
     pub(crate) fn time(&self, name: &str) -> Result<Timestamp> {
         self.i64(name).map(Timestamp::from_micros)
     }

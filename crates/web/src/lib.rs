@@ -8,12 +8,14 @@ mod card;
 mod console;
 mod cx;
 mod docs;
+mod download;
 mod health;
 mod locale;
 mod oauth;
 mod problem;
 pub mod render;
 mod security;
+mod upload;
 
 use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware, response::Response, routing::get};
 use denizen_ops::App;

@@ -1,8 +1,10 @@
-//! What runs beside requests: removal of what has expired, retention, rotation of signing keys. Mail, webhooks
-//! and jobs will have their rooms here.
+//! What runs beside requests: jobs, removal of what has expired, retention, rotation of signing keys. Mail and
+//! webhooks will have their rooms here.
 //!
 //! Every task may run on several nodes at once: each step is a transaction that finds the work still to be done
 //! or does nothing.
+
+mod jobs;
 
 use std::time::Duration;
 
@@ -22,6 +24,7 @@ pub fn start(app: &App) -> JoinSet<()> {
         let app = rotated.clone();
         async move { signing_keys::rotate(&app).await }
     }));
+    tasks.spawn(jobs::run(app.clone()));
     tasks
 }
 

@@ -12,6 +12,10 @@ mod crashes;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod imports;
+#[cfg(test)]
+mod jobs;
+#[cfg(test)]
 mod nodes;
 #[cfg(test)]
 mod oauth;

@@ -100,6 +100,26 @@ async fn a_node_that_is_killed_loses_nothing() {
     one.verify_audit();
 }
 
+/// A node that works on a job is killed; the other takes the job over, and each user is changed once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_goes_on_when_its_node_is_killed() {
+    let Some(Cluster { mut one, mut two, balancer }) = cluster().await else { return };
+    let api = one.api().at(&balancer.url());
+    let people = crate::jobs::create_people(&api, 1200).await;
+    let job = crate::jobs::disable_all(&api, &people).await;
+    // Which of the two has it is not known: both are killed in turn.
+    crate::jobs::wait_for(&api, &job, 200).await;
+    two.kill();
+    crate::jobs::wait_for(&api, &job, 400).await;
+    two.launch().await;
+    one.kill();
+    let api = api.at(&two.own(""));
+    crate::jobs::wait_for_end(&api, &job).await;
+    crate::jobs::each_disabled_once(&api, &job, &people).await;
+    one.launch().await;
+    one.verify_audit();
+}
+
 /// Several nodes start on an empty database at the same moment: one makes it, none fails.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_that_start_together_agree() {

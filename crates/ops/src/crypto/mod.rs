@@ -4,7 +4,7 @@
 //! * [`seal`]: encryption at rest under a master key that can be rotated;
 //! * [`mac`]: prepared HMAC keys and the refresh token codec;
 //! * [`jose`]: JWT signing with prepared keys, verification with pinned algorithms, JWKs;
-//! * [`password`]: argon2id on a bounded pool of its own threads.
+//! * [`password`]: argon2id on a bounded pool of its own threads, and other systems' hashes.
 //!
 //! Nothing here reads a clock; randomness comes from the [`Rng`] that the caller hands in. Two things
 //! draw from AWS-LC's own generator because it accepts no other: key pairs and ECDSA nonces.

@@ -5,10 +5,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use denizen_model::{SessionId, Timestamp, UserId, clients::Client, sessions::Session, users::User};
-use denizen_store as store;
+use denizen_model::{OrganizationId, SessionId, Timestamp, UserId, clients::Client, sessions::Session, users::User};
+use denizen_store::{self as store, claims::UserClaims};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::OAuthError;
 use crate::{
@@ -50,6 +50,28 @@ pub struct Claims {
     /// The user's realm roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<String>>,
+    /// The user's groups, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<String>>,
+    /// The organizations the user belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organizations: Option<Vec<OrganizationClaim>>,
+    /// The attributes that become claims; never one of the above.
+    #[serde(flatten)]
+    pub attributes: Map<String, Value>,
+}
+
+/// An organization as a token names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganizationClaim {
+    /// Its id.
+    pub id: OrganizationId,
+    /// Its name.
+    pub name: String,
+    /// The roles the user has there.
+    pub roles: Vec<String>,
+    /// The permissions of the user's membership.
+    pub permissions: Vec<String>,
 }
 
 fn jti(app: &App) -> String {
@@ -67,15 +89,19 @@ pub(crate) fn mint_for_user(
     realm: &RealmState,
     now: Timestamp,
     client: &Client,
-    session: &Session,
-    roles: Vec<String>,
+    live: &Live,
     scope: &str,
 ) -> Result<(String, u64)> {
+    let session = &live.session;
+    let organization = |(id, name)| OrganizationClaim { id, name, roles: Vec::new(), permissions: Vec::new() };
     let claims = Claims {
         sub: session.user_id.to_string(),
         sid: Some(session.id),
         auth_time: Some(session.authenticated_at.as_secs()),
-        roles: Some(roles),
+        roles: Some(live.claims.roles.clone()),
+        groups: Some(live.claims.groups.clone()),
+        organizations: Some(live.claims.organizations.iter().cloned().map(organization).collect()),
+        attributes: realm.attributes.claims(&live.user.attributes),
         ..for_client(app, realm, now, client, scope)
     };
     Ok((sign(realm, now, typ::ACCESS_TOKEN, &claims)?, realm.realm.settings.access_token_seconds))
@@ -95,6 +121,9 @@ fn for_client(app: &App, realm: &RealmState, now: Timestamp, client: &Client, sc
         sid: None,
         auth_time: None,
         roles: None,
+        groups: None,
+        organizations: None,
+        attributes: Map::new(),
     }
 }
 
@@ -123,6 +152,8 @@ pub(crate) struct IdClaims {
     pub(crate) sid: SessionId,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     amr: Vec<String>,
+    #[serde(flatten)]
+    attributes: Map<String, Value>,
 }
 
 /// An id token (OpenID Connect Core, section 2).
@@ -130,9 +161,10 @@ pub(crate) fn mint_id_token(
     realm: &RealmState,
     now: Timestamp,
     client: &Client,
-    session: &Session,
+    live: &Live,
     nonce: Option<String>,
 ) -> Result<String> {
+    let session = &live.session;
     let lifetime = i64::try_from(realm.realm.settings.access_token_seconds).unwrap_or(300);
     let claims = IdClaims {
         iss: realm.issuer.clone(),
@@ -144,6 +176,7 @@ pub(crate) fn mint_id_token(
         nonce,
         sid: session.id,
         amr: session.amr.split(' ').filter(|method| !method.is_empty()).map(str::to_owned).collect(),
+        attributes: realm.attributes.claims(&live.user.attributes),
     };
     sign(realm, now, typ::JWT, &claims)
 }
@@ -265,11 +298,11 @@ pub fn unverified_realm(app: &App, token: &str) -> Option<String> {
     issuer.strip_prefix(app.public_url())?.strip_prefix("/realms/").map(str::to_owned)
 }
 
-/// A user's live session in which a client works, with the user's roles.
+/// A user's live session in which a client works, with what tokens say of the user.
 pub(crate) struct Live {
     pub(crate) session: Session,
     pub(crate) user: User,
-    pub(crate) roles: Vec<String>,
+    pub(crate) claims: UserClaims,
 }
 
 /// The live session of an exchange, read in its transaction.
@@ -285,8 +318,8 @@ pub(crate) fn live_in(
         store::sessions::find(tx, session)?.filter(|s| s.realm_id == id && s.is_live(now)).ok_or_else(ended)?;
     let user_id: UserId = session.user_id;
     let user = store::users::find(tx, id, user_id)?.filter(|user| user.enabled).ok_or_else(ended)?;
-    let roles = store::roles::names_of(tx, user_id)?;
-    Ok(Live { session, user, roles })
+    let claims = store::claims::of(tx, user_id)?;
+    Ok(Live { session, user, claims })
 }
 
 /// Notes that a session was used, after an exchange.

@@ -74,8 +74,15 @@ impl Asked {
                     Some(limit) => asked.limit = Some(limit),
                     None => errors.add("limit", format!("Must be a number from 1 to {MAX_LIMIT}.")),
                 },
-                _ if filter_spec(name).is_some() => asked.filters.push((name.to_owned(), value.to_owned())),
-                _ => errors.add(name, "There is no such parameter."),
+                _ => match filter_spec(name) {
+                    Some(spec) => {
+                        if let Some(fault) = plain_fault(spec.values, value) {
+                            errors.add(name, fault);
+                        }
+                        asked.filters.push((name.to_owned(), value.to_owned()));
+                    }
+                    None => errors.add(name, "There is no such parameter."),
+                },
             }
         }
         if errors.is_empty() { Ok(asked) } else { Err(errors) }
@@ -311,25 +318,21 @@ fn apply(
             names.join(", ")
         )));
     };
+    if let Some(fault) = plain_fault(spec.values, value) {
+        return Ok(Err(fault));
+    }
     let mut words = value.to_owned();
     let wrong = match spec.values {
-        FilterValues::YesNo => match value {
-            "true" | "false" => {
-                words = if value == "true" { "yes" } else { "no" }.to_owned();
-                apply_yes_no(filters, name, value == "true");
-                None
-            }
-            _ => Some("Must be true or false.".to_owned()),
-        },
-        FilterValues::OneOf(allowed) => match allowed.contains(&value) {
-            true => {
-                apply_one_of(filters, name, value);
-                words = value.replace('_', " ");
-                None
-            }
-            false if allowed.is_empty() => Some("There is none in this realm yet.".to_owned()),
-            false => Some(format!("Must be {}.", any_of(allowed))),
-        },
+        FilterValues::YesNo => {
+            words = if value == "true" { "yes" } else { "no" }.to_owned();
+            apply_yes_no(filters, name, value == "true");
+            None
+        }
+        FilterValues::OneOf(_) => {
+            apply_one_of(filters, name, value);
+            words = value.replace('_', " ");
+            None
+        }
         FilterValues::Role => apply_named(tx, realm, filters, Named::Role, value, &mut words)?,
         FilterValues::Group => apply_named(tx, realm, filters, Named::Group, value, &mut words)?,
         FilterValues::Organization => apply_named(tx, realm, filters, Named::Organization, value, &mut words)?,
@@ -368,6 +371,16 @@ fn apply(
         Some(message) => Err(message),
         None => Ok(Applied { name: name.to_owned(), value: value.to_owned(), label, words }),
     })
+}
+
+/// What is wrong with a value that is one of a few, whatever the realm.
+fn plain_fault(values: FilterValues, value: &str) -> Option<String> {
+    match values {
+        FilterValues::YesNo if !matches!(value, "true" | "false") => Some("Must be true or false.".to_owned()),
+        FilterValues::OneOf([]) => Some("There is none in this realm yet.".to_owned()),
+        FilterValues::OneOf(allowed) if !allowed.contains(&value) => Some(format!("Must be {}.", any_of(allowed))),
+        _ => None,
+    }
 }
 
 fn any_of(allowed: &[&str]) -> String {

@@ -25,15 +25,18 @@ pub async fn update(
     patch: UserPatch,
     if_version: Option<i64>,
 ) -> Result<User> {
-    let realm = crate::realms::get_in_scope(app, may.realm()).await?;
+    let state = app.realm_of(may.realm()).await?;
     change(app, cx, &may, id, if_version, move |user, errors| {
-        apply(user, patch.clone(), realm.settings.username_changeable, errors);
+        let (settings, before) = (&state.realm.settings, user.attributes.clone());
+        apply(user, patch.clone(), settings.username_changeable, errors);
+        state.attributes.check(settings.undeclared_attributes_allowed, Some(&before), &user.attributes, errors);
         vec![EventType::UserUpdated]
     })
     .await
 }
 
-fn apply(user: &mut User, patch: UserPatch, username_changeable: bool, errors: &mut FieldErrors) {
+/// Changes a record in memory; what is not acceptable is noted.
+pub(crate) fn apply(user: &mut User, patch: UserPatch, username_changeable: bool, errors: &mut FieldErrors) {
     if let Some(username) = patch.username
         && username != user.username
     {
@@ -111,26 +114,38 @@ pub async fn disable(app: &App, cx: &Cx, may: May<UsersWrite>, id: UserId, reaso
     app.write(cx, move |mut tx| {
         store::realms::lock(&mut tx, realm)?;
         let before = get_in(&mut tx, realm, id)?;
-        admins::check_power_over(&mut tx, &cx2, &before)?;
-        if !before.enabled {
-            return Err(Error::conflict("already-disabled", "This user is disabled already."));
-        }
-        admins::check_not_last_owner(&mut tx, &before)?;
-        let mut user = before.clone();
-        user.enabled = false;
-        user.disabled_at = Some(cx2.now);
-        user.disabled_reason = given(reason.clone());
-        let mut errors = FieldErrors::new();
-        check_user(&user, &mut errors);
-        errors.into_result()?;
-        let ended = store::sessions::revoke_all(&mut tx, realm, id, cx2.now)?;
-        let mut event = cx2.user_event(&app2, EventType::UserDeactivated, &user).detail("sessions_ended", ended.len());
-        if let Some(reason) = &user.disabled_reason {
-            event = event.detail("reason", reason.as_str());
-        }
-        store_changed(tx, &cx2, &before, user, vec![event])
+        let (user, event) = disable_in(&mut tx, &app2, &cx2, before, reason.clone())?;
+        Ok(tx.commit(Events::from(event), user)?)
     })
     .await
+}
+
+/// [`disable`] inside a transaction that holds the realm's lock; answers the event that is to be recorded.
+pub(crate) fn disable_in(
+    tx: &mut WriteTx<'_>,
+    app: &App,
+    cx: &Cx,
+    before: User,
+    reason: Option<String>,
+) -> Result<(User, NewEvent)> {
+    admins::check_power_over(tx, cx, &before)?;
+    if !before.enabled {
+        return Err(Error::conflict("already-disabled", "This user is disabled already."));
+    }
+    admins::check_not_last_owner(tx, &before)?;
+    let mut user = before.clone();
+    user.enabled = false;
+    user.disabled_at = Some(cx.now);
+    user.disabled_reason = given(reason);
+    let mut errors = FieldErrors::new();
+    check_user(&user, &mut errors);
+    errors.into_result()?;
+    let ended = store::sessions::revoke_all(tx, user.realm_id, user.id, cx.now)?;
+    let mut event = cx.user_event(app, EventType::UserDeactivated, &user).detail("sessions_ended", ended.len());
+    if let Some(reason) = &user.disabled_reason {
+        event = event.detail("reason", reason.as_str());
+    }
+    Ok((store_in(tx, cx, &before, user)?, event))
 }
 
 /// Enables a user again.
@@ -141,16 +156,22 @@ pub async fn enable(app: &App, cx: &Cx, may: May<UsersWrite>, id: UserId) -> Res
     let (realm, app2, cx2) = (may.realm(), app.clone(), cx.clone());
     app.write(cx, move |mut tx| {
         let before = get_in(&mut tx, realm, id)?;
-        admins::check_power_over(&mut tx, &cx2, &before)?;
-        if before.enabled {
-            return Err(Error::conflict("already-enabled", "This user is enabled already."));
-        }
-        let mut user = before.clone();
-        (user.enabled, user.disabled_at, user.disabled_reason) = (true, None, None);
-        let event = cx2.user_event(&app2, EventType::UserReactivated, &user);
-        store_changed(tx, &cx2, &before, user, vec![event])
+        let (user, event) = enable_in(&mut tx, &app2, &cx2, before)?;
+        Ok(tx.commit(Events::from(event), user)?)
     })
     .await
+}
+
+/// [`enable`] inside a transaction; answers the event that is to be recorded.
+pub(crate) fn enable_in(tx: &mut WriteTx<'_>, app: &App, cx: &Cx, before: User) -> Result<(User, NewEvent)> {
+    admins::check_power_over(tx, cx, &before)?;
+    if before.enabled {
+        return Err(Error::conflict("already-enabled", "This user is enabled already."));
+    }
+    let mut user = before.clone();
+    (user.enabled, user.disabled_at, user.disabled_reason) = (true, None, None);
+    let event = cx.user_event(app, EventType::UserReactivated, &user);
+    Ok((store_in(tx, cx, &before, user)?, event))
 }
 
 /// Marks the email as verified.
@@ -200,25 +221,31 @@ where
     .await
 }
 
+/// Stores a changed record; answers it as it is stored.
+pub(crate) fn store_in(tx: &mut WriteTx<'_>, cx: &Cx, before: &User, mut user: User) -> Result<User> {
+    user.updated_at = cx.now;
+    if !store::users::update(tx, before, &user)? {
+        return Err(Error::changed());
+    }
+    user.version = before.version + 1;
+    Ok(user)
+}
+
 fn store_changed(
     mut tx: WriteTx<'_>,
     cx: &Cx,
     before: &User,
-    mut user: User,
+    user: User,
     events: Vec<NewEvent>,
 ) -> Result<Audited<User>> {
-    user.updated_at = cx.now;
-    if !store::users::update(&mut tx, before, &user)? {
-        return Err(Error::changed());
-    }
-    user.version = before.version + 1;
+    let user = store_in(&mut tx, cx, before, user)?;
     let mut events = events.into_iter();
     let first = events.next().ok_or_else(|| Error::internal("a change without an event"))?;
     Ok(tx.commit(Events::new(first, events), user)?)
 }
 
 /// What changed, as `{"field": {"before": …, "after": …}}`.
-fn differences(before: &User, after: &User) -> Map<String, Value> {
+pub(crate) fn differences(before: &User, after: &User) -> Map<String, Value> {
     let facts = |user: &User| {
         [
             ("username", json!(user.username)),

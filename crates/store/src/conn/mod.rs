@@ -5,7 +5,7 @@ pub(crate) mod sqlite;
 
 use crate::{
     error::Result,
-    sql::Sql,
+    sql::{Rows, Sql},
     value::{Row, Value},
 };
 
@@ -45,6 +45,30 @@ impl Conn {
         match self {
             Self::Sqlite(conn) => sqlite::execute(conn, text, params),
             Self::Postgres(conn) => conn.execute(text, params),
+        }
+    }
+
+    /// Inserts rows by the hundred.
+    pub(crate) fn insert_rows<'v>(
+        &mut self,
+        table: &Rows,
+        rows: impl Iterator<Item = Result<Vec<Value<'v>>>>,
+    ) -> Result<()> {
+        match self {
+            Self::Sqlite(conn) => {
+                let text = table.insert_text();
+                for row in rows {
+                    sqlite::execute(conn, &text, &row?)?;
+                }
+                Ok(())
+            }
+            Self::Postgres(conn) => {
+                let mut text = String::new();
+                for row in rows {
+                    postgres::write_copy_row(&mut text, &row?);
+                }
+                if text.is_empty() { Ok(()) } else { conn.copy_in(&table.copy_text(), &text) }
+            }
         }
     }
 

@@ -75,6 +75,12 @@ impl PgConn {
         Ok(())
     }
 
+    /// Sends rows in the text format of `COPY`.
+    pub(crate) fn copy_in(&mut self, statement: &str, rows: &str) -> Result<()> {
+        let done = send(self.client()?, statement, rows);
+        self.noting(done)?
+    }
+
     /// Runs a statement that is not kept, in one round trip.
     pub(crate) fn query_once(
         &mut self,
@@ -168,6 +174,43 @@ fn tls() -> Result<MakeRustlsConnect> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
+}
+
+/// Sends the rows of a `COPY`. A connection that breaks meanwhile is told apart from what the server says at the end.
+fn send(client: &mut Client, statement: &str, rows: &str) -> std::result::Result<Result<()>, postgres::Error> {
+    use std::io::Write as _;
+    let mut writer = client.copy_in(statement)?;
+    let written = writer.write_all(rows.as_bytes());
+    writer.finish()?;
+    Ok(written.map_err(|failure| Error::Unavailable(failure.to_string())))
+}
+
+/// Adds a row in the text format of `COPY`: tabs between values, `\\N` for NULL, backslashes before what would end
+/// a value.
+pub(crate) fn write_copy_row(out: &mut String, row: &[Value<'_>]) {
+    for (at, value) in row.iter().enumerate() {
+        if at > 0 {
+            out.push('\t');
+        }
+        match value {
+            Value::Null => out.push_str("\\N"),
+            Value::Bool(true) => out.push('t'),
+            Value::Bool(false) => out.push('f'),
+            Value::I64(number) => out.push_str(&number.to_string()),
+            Value::Text(text) => {
+                for c in text.chars() {
+                    match c {
+                        '\\' => out.push_str("\\\\"),
+                        '\t' => out.push_str("\\t"),
+                        '\n' => out.push_str("\\n"),
+                        '\r' => out.push_str("\\r"),
+                        other => out.push(other),
+                    }
+                }
+            }
+        }
+    }
+    out.push('\n');
 }
 
 impl ToSql for Value<'_> {

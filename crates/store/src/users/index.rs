@@ -12,6 +12,7 @@ use denizen_model::{
 
 use super::{admin_rank, find};
 use crate::{
+    Db,
     error::{Error, Result},
     sql::statements,
     tx::{ReadTx, WriteTx},
@@ -29,6 +30,8 @@ statements! {
         postgres: "SELECT DISTINCT word FROM search_words WHERE word = variant AND variant IN (SELECT json_array_elements_text(CAST(CAST(?1 AS TEXT) AS JSON)))";
     ADD_WORD = "INSERT INTO search_words (variant, word) SELECT value, ?2 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING",
         postgres: "INSERT INTO search_words (variant, word) SELECT json_array_elements_text(CAST(CAST(?1 AS TEXT) AS JSON)), ?2 ON CONFLICT DO NOTHING";
+    ADD_MANY_WORDS = "INSERT INTO search_words (variant, word) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING",
+        postgres: "INSERT INTO search_words (variant, word) SELECT value->>0, value->>1 FROM json_array_elements(CAST(CAST(?1 AS TEXT) AS json)) ON CONFLICT DO NOTHING";
     REMOVE_WORD = "DELETE FROM search_words WHERE word = ?2 AND variant IN (SELECT value FROM json_each(?1))",
         postgres: "DELETE FROM search_words WHERE word = ?2 AND variant IN (SELECT json_array_elements_text(CAST(CAST(?1 AS TEXT) AS JSON)))";
     WORD_IN_USE = "SELECT CAST(1 AS BIGINT) AS found FROM user_search WHERE user_search MATCH 'near_text : \" ' || ?1 || ' \"' LIMIT 1",
@@ -166,19 +169,34 @@ pub(crate) fn note_sign_in(tx: &mut WriteTx<'_>, id: UserId, now: Timestamp) -> 
 }
 
 /// Whether the last user is not in the index: so it is in a database that an older Denizen made, until all are.
-///
-/// # Errors
-/// When the database fails.
-pub fn is_behind(tx: &mut ReadTx<'_>) -> Result<bool> {
+fn is_behind(tx: &mut ReadTx<'_>) -> Result<bool> {
     Ok(tx.find(&LAST_UNINDEXED, &[], |row| row.text("id"))?.is_some())
 }
 
-/// Up to so many users who are not in the index yet: those of a database that an older Denizen made.
+/// Up to so many users who are not in the index yet, the oldest first.
+fn list_unindexed(tx: &mut ReadTx<'_>, limit: u32) -> Result<Vec<(RealmId, UserId)>> {
+    tx.list(&UNINDEXED, params![limit], |row| Ok((row.parse("realm_id")?, row.parse("id")?)))
+}
+
+/// Puts everybody into the index who is not in it, in portions: the users of a database that an older Denizen made.
+/// Answers how many they were.
 ///
 /// # Errors
 /// When the database fails.
-pub fn list_unindexed(tx: &mut ReadTx<'_>, limit: u32) -> Result<Vec<(RealmId, UserId)>> {
-    tx.list(&UNINDEXED, params![limit], |row| Ok((row.parse("realm_id")?, row.parse("id")?)))
+pub async fn complete(db: &Db) -> Result<usize> {
+    let mut indexed = 0;
+    while db.read(is_behind).await? {
+        let portion = db.read(|tx| list_unindexed(tx, 500)).await?;
+        indexed += portion.len();
+        db.write(move |mut tx| {
+            for (realm, id) in &portion {
+                reindex(&mut tx, *realm, *id)?;
+            }
+            tx.unaudited("derived from records that have their events", ())
+        })
+        .await?;
+    }
+    Ok(indexed)
 }
 
 /// Keeps words by which people may be found although they were mistyped.
@@ -192,6 +210,19 @@ pub(crate) fn add_words(tx: &mut WriteTx<'_>, words: Vec<String>) -> Result<()> 
         tx.execute(&ADD_WORD, params![to_json(&typo_variants(&word))?, &word])?;
     }
     Ok(())
+}
+
+/// As [`add_words`], for the words of many.
+pub(super) fn add_many_words(tx: &mut WriteTx<'_>, mut words: BTreeSet<String>) -> Result<()> {
+    if words.is_empty() {
+        return Ok(());
+    }
+    for known in tx.list(&KNOWN_WORDS, params![to_json(&words)?], |row| row.text("word"))? {
+        words.remove(&known);
+    }
+    let variants: Vec<(String, &String)> =
+        words.iter().flat_map(|word| typo_variants(word).into_iter().map(move |variant| (variant, word))).collect();
+    if variants.is_empty() { Ok(()) } else { tx.execute(&ADD_MANY_WORDS, params![to_json(&variants)?]).map(drop) }
 }
 
 /// Forgets the words of somebody who is gone, but for those that others have too.

@@ -90,7 +90,8 @@ fn complete(method: &str, path: &str, operation: &mut Map<String, Value>) {
         let text = "The ETag of the version to change; with another one there now, nothing is changed.";
         first.push(parameter("header", "If-Match", json!({"type": "string"}), text));
     }
-    if method == "post" {
+    let streamed = path.ends_with("/users/import");
+    if method == "post" && !streamed {
         let text = "A name for this request. Repeated within a day under the same name, it is answered as the first time \
              and nothing is done again.";
         first.push(parameter("header", "Idempotency-Key", json!({"type": "string", "maxLength": 255}), text));
@@ -103,8 +104,8 @@ fn complete(method: &str, path: &str, operation: &mut Map<String, Value>) {
         ("404", path.contains('{'), "There is no such record, or you may not know of it."),
         ("409", method != "get", "It cannot be done in the present state."),
         ("412", conditional, "The record is not in the version that If-Match names."),
-        ("413", body, "The body is larger than 1 MiB."),
-        ("415", body, "The body is not JSON."),
+        ("413", body && !streamed, "The body is larger than 1 MiB."),
+        ("415", body && !streamed, "The body is not JSON."),
         ("422", true, "A field or parameter is wrong; `errors` names it."),
         ("503", true, "The database is not available at the moment."),
     ];

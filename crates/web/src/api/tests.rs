@@ -1,7 +1,11 @@
 //! The API as its callers see it: the real router over a real application.
 
+mod attributes;
 mod contract;
+mod groups;
+mod import;
 mod inputs;
+mod jobs;
 mod views;
 
 use std::sync::{

@@ -253,7 +253,9 @@ async fn the_list_offers_what_may_be_done_and_comes_back() {
     {
         page.sees(&format!("name=\"action\" value=\"{action}\""));
     }
-    page.sees("href=\"/admin/main/invitations/new\"").sees("users/import").sees("format=csv");
+    page.sees("href=\"/admin/main/invitations/new\"")
+        .sees("users/import")
+        .sees("users/export?q=ana&amp;kind=human&amp;columns=");
     page.sees("/delete?return=%2Fadmin%2Fmain%2Fusers%3Fq%3Dana%26kind%3Dhuman");
     let verify = format!("{USERS}/{person}/verify-email");
     let back = owner.post(&verify, &[("return", "/admin/main/users?q=ana")]).await;

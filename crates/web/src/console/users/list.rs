@@ -67,7 +67,7 @@ struct ListPage {
     columns: Vec<Column>,
     users: Vec<Row>,
     bulk: Bulk,
-    export: Option<Export>,
+    export_href: Option<String>,
     can_import: bool,
     total: TotalView,
     pages: Pages,
@@ -131,12 +131,6 @@ struct BulkAction {
     action: &'static str,
     label: &'static str,
     danger: bool,
-}
-
-#[derive(Serialize)]
-struct Export {
-    csv_href: String,
-    jsonl_href: String,
 }
 
 #[derive(Serialize)]
@@ -325,7 +319,7 @@ impl Shown<'_> {
             columns: self.columns(),
             users: items.iter().map(|user| row::row(page, user, &self.columns, &back)).collect(),
             bulk: self.bulk(total, items.len()),
-            export: self.export(),
+            export_href: self.export_href(),
             can_import: page.can().users_write,
             total: TotalView { text: words::total(total), exact: total.exact },
             pages,
@@ -413,16 +407,13 @@ impl Shown<'_> {
         }
     }
 
-    fn export(&self) -> Option<Export> {
-        let href = |format: &str| {
-            let mut pairs = self.in_force.with(|state| (state.columns, state.view) = (None, None)).pairs();
-            pairs.push(("columns".to_owned(), row::exported(&self.columns)));
-            pairs.push(("format".to_owned(), format.to_owned()));
-            let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            format!("{}{}", self.page.href("users/export"), query(&pairs))
-        };
+    /// Where this list is exported, with its columns.
+    fn export_href(&self) -> Option<String> {
+        let mut pairs = self.in_force.with(|state| (state.columns, state.view) = (None, None)).pairs();
+        pairs.push(("columns".to_owned(), row::exported(&self.columns)));
+        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let may = self.page.holds().contains(Permission::UsersExport);
-        may.then(|| Export { csv_href: href("csv"), jsonl_href: href("jsonl") })
+        may.then(|| format!("{}{}", self.page.href("users/export"), query(&pairs)))
     }
 }
 

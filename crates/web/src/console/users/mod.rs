@@ -4,17 +4,23 @@ mod actions;
 mod activity;
 mod attributes;
 mod authenticators;
+mod bulk;
 mod confirm;
+pub(super) mod declared;
 mod details;
+mod export;
+mod groups;
+mod import;
 mod list;
 mod new;
+mod organizations;
 mod roles;
 mod sessions;
 mod show;
 
 use axum::{
     Router,
-    extract::{FromRequestParts, Path},
+    extract::{DefaultBodyLimit, FromRequestParts, Path},
     routing::{get, post},
 };
 use denizen_model::UserId;
@@ -33,12 +39,18 @@ pub(super) fn router() -> Router<Web> {
     let user = |path: &str| format!("/admin/{{realm}}/users/{{user}}{path}");
     Router::new()
         .merge(list::router())
+        .route("/admin/{realm}/users/bulk", get(bulk::ask).post(bulk::ask_posted))
+        .route("/admin/{realm}/users/bulk/start", post(bulk::start))
+        .route("/admin/{realm}/users/export", get(export::ask).post(export::send))
         .route("/admin/{realm}/users/new", get(new::human))
+        .route("/admin/{realm}/users/import", get(import::show).post(import::upload).layer(DefaultBodyLimit::disable()))
+        .route("/admin/{realm}/users/import/{upload}", get(import::columns).post(import::start))
         .route("/admin/{realm}/users/new-machine", get(new::machine))
         .route(&user(""), get(details::show).post(details::save))
         .route(&user("/authenticators"), get(authenticators::show))
         .route(&user("/keys/new"), get(authenticators::new_key).post(authenticators::create_key))
         .route(&user("/keys/{key}/regenerate"), get(authenticators::confirm_new).post(authenticators::regenerate_key))
+        .route(&user("/keys/{key}/reveal"), get(authenticators::confirm_reveal).post(authenticators::reveal_key))
         .route(&user("/keys/{key}/delete"), get(authenticators::confirm_delete).post(authenticators::delete_key))
         .route(&user("/sessions"), get(sessions::show))
         .route(&user("/sessions/revoke-all"), get(sessions::confirm).post(sessions::revoke_all))
@@ -46,6 +58,10 @@ pub(super) fn router() -> Router<Web> {
         .route(&user("/activity"), get(activity::show))
         .route(&user("/roles"), get(roles::show).post(roles::assign))
         .route(&user("/roles/{role}/remove"), post(roles::remove))
+        .route(&user("/groups"), get(groups::show).post(groups::add))
+        .route(&user("/groups/{group}/remove"), post(groups::remove))
+        .route(&user("/organizations"), get(organizations::show).post(organizations::add))
+        .route(&user("/organizations/{organization}/remove"), post(organizations::remove))
         .route(&user("/administrator"), post(roles::grant))
         .route(&user("/administrator/revoke"), get(roles::confirm_revoke).post(roles::revoke))
         .route(&user("/disable"), get(actions::confirm_disable).post(actions::disable))
