@@ -1,8 +1,12 @@
 //! The command line. Every setting has a flag, an environment variable and a key in the configuration file.
 
+pub(crate) mod remote;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+use self::remote::{ClientsCommand, JobsCommand, LoginOptions, RealmsCommand, UsersCommand};
 
 /// User management and sign-in for everything your organization runs.
 #[derive(Parser)]
@@ -26,6 +30,22 @@ pub(crate) enum Command {
     Audit(AuditCommand),
     /// Check configuration, database, clock and keys, and say what to do
     Doctor(DoctorOptions),
+    /// Keep an address and an API key for the commands below
+    Login(LoginOptions),
+    /// Forget them
+    Logout,
+    /// Users, by the admin API
+    #[command(subcommand)]
+    Users(UsersCommand),
+    /// Long work, by the admin API
+    #[command(subcommand)]
+    Jobs(JobsCommand),
+    /// Realms, by the admin API
+    #[command(subcommand)]
+    Realms(RealmsCommand),
+    /// Clients, by the admin API
+    #[command(subcommand)]
+    Clients(ClientsCommand),
 }
 
 #[derive(Subcommand)]

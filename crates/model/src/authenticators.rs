@@ -81,3 +81,11 @@ pub struct ApiKey {
     /// It was kept so that it can be shown again.
     pub sealed: bool,
 }
+
+impl ApiKey {
+    /// Whether it works no more.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+}

@@ -44,6 +44,8 @@ event_types! {
     UserGroupChanged = "user.group.changed", "Changed the user's groups";
     /// A user joined an organization or left one.
     UserMembershipChanged = "user.membership.changed", "Changed the user's organizations";
+    /// Records that looked like one person's were said to be of different people.
+    UserDuplicatesDismissed = "user.duplicates.dismissed", "Said that likely duplicates are different people";
     /// Users were exported.
     UserExported = "user.exported", "Exported users";
     /// Somebody was invited.

@@ -6,6 +6,7 @@ pub mod attribute_definitions;
 pub mod authenticators;
 pub mod clients;
 pub mod devices;
+pub mod duplicates;
 pub mod events;
 pub mod groups;
 pub mod ids;

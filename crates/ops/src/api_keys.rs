@@ -231,7 +231,7 @@ pub async fn find_administrator(app: &App, key: &str, now: Timestamp) -> Result<
         .db()
         .peek(move |tx| {
             let Some(key) = store::api_keys::find_by_hash(tx, &hash)? else { return Ok::<_, Error>(None) };
-            if key.expires_at.is_some_and(|at| at <= now) {
+            if key.is_expired(now) {
                 return Ok(None);
             }
             let Some(user) = store::users::find_anywhere(tx, key.user_id)?.filter(|user| user.enabled) else {

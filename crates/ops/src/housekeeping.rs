@@ -31,8 +31,20 @@ pub async fn remove_expired(app: &App) -> Result<u64> {
     for realm in realms {
         removed += remove_old_events(app, realm.id, realm.settings.audit_retention_days).await?;
     }
+    note_duplicates(app).await?;
     purge_deleted_realms(app).await?;
     Ok(removed)
+}
+
+/// Finds the duplicates among new users whose transactions ran at the same moment.
+async fn note_duplicates(app: &App) -> Result<()> {
+    let since = app.now().minus(Duration::from_secs(600));
+    app.db()
+        .write(move |mut tx| {
+            store::duplicates::note_recent(&mut tx, since)?;
+            Ok::<_, Error>(tx.unaudited("what follows from records that have their events", ())?)
+        })
+        .await
 }
 
 async fn remove_old_events(app: &App, realm: RealmId, days: u32) -> Result<u64> {

@@ -13,6 +13,7 @@ pub mod authenticators;
 pub mod clients;
 pub mod crypto;
 mod cx;
+pub mod diagnosis;
 mod error;
 pub mod events;
 pub mod flows;

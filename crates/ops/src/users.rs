@@ -2,6 +2,7 @@
 
 mod asked;
 mod create;
+pub mod duplicates;
 mod export;
 pub mod import;
 mod query;
@@ -25,8 +26,8 @@ pub use query::{
     Applied, Asked, Listed, Understood, Wrong, complete, list, list_what_is_understood, parse_sort,
     searchable_attributes, understand,
 };
+pub use update::{Contact, disable, enable, set_verification, update};
 pub(crate) use update::{apply, differences, store_in};
-pub use update::{disable, enable, update, verify_email};
 pub(crate) use update::{disable_in, enable_in};
 
 use crate::{App, Cx, Error, May, Result, admins, cx::Detail};

@@ -209,3 +209,29 @@ CREATE TABLE saved_views (
 CREATE UNIQUE INDEX saved_views_name_key ON saved_views (realm_id, owner_id, name_key);
 CREATE INDEX saved_views_by_owner ON saved_views (owner_id);
 CREATE INDEX saved_views_shared ON saved_views (realm_id, name_key) WHERE shared;
+
+-- What a person's record shares with its likely duplicates: a letter for the reason and a hash.
+CREATE TABLE duplicate_keys (
+  realm_id TEXT NOT NULL REFERENCES realms (id) ON DELETE CASCADE,
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  duplicate_key TEXT NOT NULL,
+  PRIMARY KEY (user_id, duplicate_key)
+--sqlite:) WITHOUT ROWID;
+--postgres:);
+CREATE INDEX duplicate_keys_by_key ON duplicate_keys (realm_id, duplicate_key, user_id);
+-- The keys that more than one user has, so that a list of duplicates need not look for them.
+CREATE TABLE duplicate_groups (
+  realm_id TEXT NOT NULL REFERENCES realms (id) ON DELETE CASCADE,
+  duplicate_key TEXT NOT NULL,
+  PRIMARY KEY (realm_id, duplicate_key)
+);
+-- Pairs that somebody has said to be different people; the smaller id first.
+CREATE TABLE duplicate_dismissals (
+  realm_id TEXT NOT NULL REFERENCES realms (id) ON DELETE CASCADE,
+  first_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  second_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  dismissed_at BIGINT NOT NULL,
+  PRIMARY KEY (first_id, second_id)
+);
+CREATE INDEX duplicate_dismissals_by_second ON duplicate_dismissals (second_id);
+CREATE INDEX duplicate_dismissals_by_realm ON duplicate_dismissals (realm_id);

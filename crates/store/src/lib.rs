@@ -14,6 +14,8 @@ pub mod clients;
 mod conn;
 pub mod console_sessions;
 mod db;
+pub mod diagnosis;
+pub mod duplicates;
 mod epoch;
 mod error;
 pub mod events;

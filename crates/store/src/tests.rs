@@ -15,7 +15,7 @@ use crate::{
 
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
-fn random() -> FillRandom {
+pub(crate) fn random() -> FillRandom {
     Arc::new(|out: &mut [u8]| aws_lc_rs::rand::fill(out).unwrap())
 }
 
@@ -134,7 +134,7 @@ pub(crate) async fn stored_realm(db: &Db) -> Realm {
     realm
 }
 
-async fn create(db: &Db, user: &User) -> Result<()> {
+pub(crate) async fn create(db: &Db, user: &User) -> Result<()> {
     let user = user.clone();
     db.write(move |mut tx| {
         users::insert(&mut tx, &user)?;
@@ -152,6 +152,8 @@ fn statements() -> Vec<(&'static str, Sql)> {
         authenticators::STATEMENTS,
         claims::STATEMENTS,
         clients::STATEMENTS,
+        diagnosis::STATEMENTS,
+        duplicates::STATEMENTS,
         console_sessions::STATEMENTS,
         events::STATEMENTS,
         grants::STATEMENTS,

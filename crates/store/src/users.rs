@@ -30,6 +30,7 @@ pub use list::{UserPage, list, list_both_ways};
 pub(crate) use list::{all_texts, statements as list_statements};
 
 use crate::{
+    duplicates,
     error::Result,
     sql::statements,
     tx::{ReadTx, WriteTx},
@@ -144,6 +145,7 @@ pub(crate) fn read_user(row: &Row<'_>) -> Result<User> {
 /// Constraint `users_username_key` when the username is taken.
 pub fn insert(tx: &mut WriteTx<'_>, user: &User) -> Result<()> {
     tx.execute(&INSERT, &insert_values(user)?)?;
+    duplicates::insert(tx, user.realm_id, &[user])?;
     let context = IndexContext::load(tx, user.realm_id)?;
     index::put(tx, &context, user, &[])?;
     count(tx, user, 1)
@@ -221,6 +223,7 @@ pub fn update(tx: &mut WriteTx<'_>, before: &User, user: &User) -> Result<bool> 
     if tx.execute(&UPDATE, &values)? == 0 {
         return Ok(false);
     }
+    duplicates::update(tx, before, user)?;
     let context = IndexContext::load(tx, user.realm_id)?;
     let held = index::held(tx, user.id)?;
     index::put(tx, &context, user, &held)?;
@@ -269,6 +272,7 @@ pub fn find_by_identifier(tx: &mut ReadTx<'_>, realm: RealmId, typed: &str) -> R
 /// # Errors
 /// When the database fails.
 pub fn delete(tx: &mut WriteTx<'_>, user: &User) -> Result<bool> {
+    duplicates::forget(tx, user)?;
     crate::members::leave_everything(tx, user.id)?;
     let deleted = tx.execute(&DELETE, params![user.realm_id, user.id])? == 1;
     if deleted {

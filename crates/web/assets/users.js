@@ -47,7 +47,6 @@ function show(fresh) {
   for (const part of $$("[data-part]", fresh)) $(`[data-part="${part.dataset.part}"]`)?.replaceChildren(...part.childNodes);
   const says = $("[data-summary]");
   if (says.textContent !== fresh.dataset.says) says.textContent = fresh.dataset.says;
-  $("#act [name=return]").value = fresh.dataset.href;
   for (const button of $$(".filter-panel .pick")) button.setAttribute("aria-pressed", String(holds(button)));
   for (const input of $$(".filter-panel input")) {
     const held = hidden(input.name)[0]?.value ?? "";

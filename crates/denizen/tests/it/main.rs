@@ -6,6 +6,8 @@
 mod support;
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod crashes;

@@ -15,12 +15,13 @@ use denizen_model::{
     events::{EventType, NewEvent, SubjectKind, SubjectRef},
     passwords::check_password,
     sessions::{Session, idle_deadline},
-    users::{NewPassword, User, UserKind},
+    users::{NewPassword, User},
     validation::FieldErrors,
 };
 use denizen_store::{self as store, Events, WriteTx, authenticators::StoredPassword};
 use serde::{Deserialize, Serialize};
 
+use super::rules::{Barrier, barriers, must_update_password};
 use crate::{
     Actor, App, Cx, Error, RealmState, Result,
     authenticators::upgrade_hash,
@@ -133,21 +134,18 @@ pub enum Step {
 }
 
 /// Why a sign-in failed, for the event; the person is told one thing whatever the reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reason {
     UnknownUser,
-    Disabled,
-    Machine,
-    NoPassword,
+    Barred(Barrier),
     WrongPassword,
 }
 
 impl Reason {
-    fn as_str(&self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::UnknownUser => "unknown identifier",
-            Self::Disabled => "the user is disabled",
-            Self::Machine => "the user is a machine",
-            Self::NoPassword => "the user has no password",
+            Self::Barred(barrier) => barrier.as_str(),
             Self::WrongPassword => "wrong password",
         }
     }
@@ -187,19 +185,20 @@ pub async fn check_password_step(
         }
         Some((user, None)) => {
             let _never_ok = app.hasher().verify_dummy(password).await?;
-            let reason = if user.kind == UserKind::Machine { Reason::Machine } else { Reason::NoPassword };
-            note_failure(app, cx, &flow, &user, &reason).await?;
+            let barrier = barriers(&user, false).next().unwrap_or(Barrier::NoPassword);
+            note_failure(app, cx, &flow, &user, Reason::Barred(barrier)).await?;
             return Ok(refused());
         }
         Some((user, Some(stored))) => (user, stored),
     };
     let verdict = app.hasher().verify(password.clone(), stored.phc.clone()).await?;
-    if !verdict.ok || !user.enabled {
-        let reason = if verdict.ok { Reason::Disabled } else { Reason::WrongPassword };
-        note_failure(app, cx, &flow, &user, &reason).await?;
+    let refusal =
+        if verdict.ok { barriers(&user, true).next().map(Reason::Barred) } else { Some(Reason::WrongPassword) };
+    if let Some(reason) = refusal {
+        note_failure(app, cx, &flow, &user, reason).await?;
         return Ok(refused());
     }
-    if user.requires_password_reset || stored.temporary {
+    if must_update_password(&user, stored.temporary) {
         let update = Update { user: user.id, authenticator: stored.id };
         let flow = Flow { update: Some(update), expires_at: cx.now.plus(UPDATE_FOR), ..flow };
         return Ok(Step::UpdatePassword(Box::new(flow)));
@@ -227,7 +226,7 @@ pub async fn update_password_step(
     let found = app
         .db()
         .peek(move |tx| {
-            let user = store::users::find(tx, id, user_id)?.filter(|user| user.enabled);
+            let user = store::users::find(tx, id, user_id)?.filter(|user| barriers(user, true).next().is_none());
             Ok::<_, Error>(user.zip(store::authenticators::find_password(tx, user_id)?))
         })
         .await?;
@@ -292,7 +291,8 @@ async fn begin_session(
     let (app2, realm2, hash, max_age) = (app.clone(), realm.clone(), cookie.hash(), session.expires_at.since(cx.now));
     app.write(cx, move |mut tx| {
         // What was checked before this transaction must still be so: the user enabled, the password the same.
-        let present = store::users::find(&mut tx, user.realm_id, user.id)?.filter(|user| user.enabled);
+        let present = store::users::find(&mut tx, user.realm_id, user.id)?;
+        let present = present.filter(|user| barriers(user, true).next().is_none());
         let stored = store::authenticators::find_password(&mut tx, user.id)?.filter(|stored| stored.id == verified);
         let Some((present, _)) = present.zip(stored) else { return Err(flow_expired()) };
         let event = |kind| complete(cx2.user_event(&app2, kind, &present), client_id.as_deref(), Some(session.id));
@@ -357,7 +357,7 @@ fn complete(mut event: NewEvent, client_id: Option<&str>, session: Option<Sessio
     event
 }
 
-async fn note_failure(app: &App, cx: &Cx, flow: &Flow, user: &User, reason: &Reason) -> Result<()> {
+async fn note_failure(app: &App, cx: &Cx, flow: &Flow, user: &User, reason: Reason) -> Result<()> {
     let client_id = flow.request.as_ref().map(|request| request.client_id.clone());
     let event = cx
         .event(app, user.realm_id, EventType::UserSignInFailed, user_subject(user))

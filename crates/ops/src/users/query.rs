@@ -74,15 +74,8 @@ impl Asked {
                     Some(limit) => asked.limit = Some(limit),
                     None => errors.add("limit", format!("Must be a number from 1 to {MAX_LIMIT}.")),
                 },
-                _ => match filter_spec(name) {
-                    Some(spec) => {
-                        if let Some(fault) = plain_fault(spec.values, value) {
-                            errors.add(name, fault);
-                        }
-                        asked.filters.push((name.to_owned(), value.to_owned()));
-                    }
-                    None => errors.add(name, "There is no such parameter."),
-                },
+                _ if filter_spec(name).is_some() => asked.filters.push((name.to_owned(), value.to_owned())),
+                _ => errors.add(name, "There is no such parameter."),
             }
         }
         if errors.is_empty() { Ok(asked) } else { Err(errors) }

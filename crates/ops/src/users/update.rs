@@ -174,14 +174,45 @@ pub(crate) fn enable_in(tx: &mut WriteTx<'_>, app: &App, cx: &Cx, before: User) 
     Ok((store_in(tx, cx, &before, user)?, event))
 }
 
-/// Marks the email as verified.
+/// How a user is reached, and what can be verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contact {
+    /// The email address.
+    Email,
+    /// The phone number.
+    Phone,
+}
+
+/// Marks the email or the phone number as verified or unverified by an administrator's word, or asks its holder to
+/// verify it.
 ///
 /// # Errors
-/// When there is no email.
-pub async fn verify_email(app: &App, cx: &Cx, may: May<UsersWrite>, id: UserId) -> Result<User> {
-    change(app, cx, &may, id, None, |user, errors| {
-        state("email_state", Some(VerificationState::Verified), user.email.is_some(), &mut user.email_state, errors);
-        vec![EventType::UserEmailVerified]
+/// When there is nothing to be verified, or the record was changed in the meantime.
+pub async fn set_verification(
+    app: &App,
+    cx: &Cx,
+    may: May<UsersWrite>,
+    id: UserId,
+    contact: Contact,
+    wanted: VerificationState,
+    if_version: Option<i64>,
+) -> Result<User> {
+    if wanted != VerificationState::Verified {
+        let patch = match contact {
+            Contact::Email => UserPatch { email_state: Some(wanted), ..UserPatch::default() },
+            Contact::Phone => UserPatch { phone_state: Some(wanted), ..UserPatch::default() },
+        };
+        return update(app, cx, may, id, patch, if_version).await;
+    }
+    change(app, cx, &may, id, if_version, move |user, errors| match contact {
+        Contact::Email => {
+            state("email_state", Some(wanted), user.email.is_some(), &mut user.email_state, errors);
+            vec![EventType::UserEmailVerified]
+        }
+        Contact::Phone => {
+            state("phone_state", Some(wanted), user.phone.is_some(), &mut user.phone_state, errors);
+            vec![EventType::UserPhoneVerified]
+        }
     })
     .await
 }

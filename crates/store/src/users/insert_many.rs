@@ -14,6 +14,7 @@ use super::{
     insert_columns, insert_values,
 };
 use crate::{
+    duplicates,
     error::{Error, Result},
     sql::{Rows, statements},
     tx::WriteTx,
@@ -43,6 +44,7 @@ statements! {
 /// Constraint `users_username_key` when a username is taken.
 pub fn insert_many(tx: &mut WriteTx<'_>, realm: RealmId, users: &[User]) -> Result<()> {
     tx.insert_rows(&USERS, users.iter().map(|user| Ok(insert_values(user)?.to_vec())))?;
+    duplicates::insert(tx, realm, &users.iter().collect::<Vec<_>>())?;
     // In one order, so that two transactions never wait for each other.
     let mut counts: BTreeMap<(u8, &str, bool), i64> = BTreeMap::new();
     for user in users {

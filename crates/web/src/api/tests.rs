@@ -2,6 +2,8 @@
 
 mod attributes;
 mod contract;
+mod diagnosis;
+mod duplicates;
 mod groups;
 mod import;
 mod inputs;

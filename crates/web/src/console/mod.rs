@@ -7,6 +7,7 @@
 
 mod attributes;
 mod audit;
+mod back;
 mod clients;
 mod cookies;
 mod errors;

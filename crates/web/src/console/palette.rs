@@ -94,6 +94,7 @@ fn actions(page: &ConsoleCx) -> Vec<Item> {
     let all = [
         (can.users_write, "Create user", "users/new", "user-plus"),
         (can.users_write, "Create machine", "users/new-machine", "machine"),
+        (page.holds().contains(Permission::UsersRead), "Review likely duplicates", "users/duplicates", "users"),
         (can.organizations_write, "Create organization", "organizations/new", "organizations"),
         (can.groups_write, "Create group", "groups/new", "groups"),
         (can.roles_write, "Create role", "roles/new", "roles"),

@@ -5,6 +5,8 @@ mod api_keys;
 mod bulk;
 mod create;
 mod credentials;
+mod diagnosis;
+mod duplicates;
 mod events;
 pub(crate) mod export;
 mod groups;
@@ -53,6 +55,8 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
         .merge(memberships::endpoints())
         .merge(admin::endpoints())
         .merge(events::endpoints())
+        .merge(diagnosis::endpoints())
+        .merge(duplicates::endpoints())
 }
 
 /// The parameters of a list of users. Only for the description: [`Listing`] reads them.

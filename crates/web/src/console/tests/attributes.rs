@@ -193,7 +193,9 @@ async fn a_change_of_an_attribute_that_somebody_else_changed_is_shown_beside_the
     let fields = typed("second", &version);
     let fields: Vec<(&str, &str)> = fields.iter().map(|(key, value)| (*key, value.as_str())).collect();
     let page = browser.post(&path, &fields).await;
-    page.sees("<th scope=\"row\">Plan</th><td>first</td><td>second</td>");
+    page.sees("<th scope=\"row\" id=\"differs-attributes.plan\">Plan</th>");
+    page.sees("<span>first</span>");
+    page.sees("<span>second</span>");
 }
 
 #[tokio::test]

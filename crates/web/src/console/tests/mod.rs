@@ -6,5 +6,6 @@ mod import;
 mod jobs;
 mod list;
 mod pages;
+mod profile;
 mod safety;
 mod support;

@@ -22,6 +22,7 @@ async fn every_page_shows() {
         "users?sort=-role",
         "users/new",
         "users/new-machine",
+        "users/duplicates",
         "organizations",
         "organizations?q=a",
         "organizations/new",
@@ -64,7 +65,9 @@ async fn every_page_shows() {
         "/password/clear",
         "/temporary-password",
         "/sessions/revoke-all",
+        "/administrator",
         "/administrator/revoke",
+        "/diagnosis",
         "/keys/new",
     ];
     for tab in tabs {

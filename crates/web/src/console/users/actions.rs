@@ -15,6 +15,7 @@ use super::{
 };
 use crate::console::{
     Answer,
+    back::Back,
     forms::{Errors, Fields, Posted, mendable_in},
     frame::ConsoleCx,
     words::count,
@@ -41,12 +42,12 @@ fn token_fact(page: &ConsoleCx) -> String {
     format!("Access tokens that applications hold already run out within {lifetime}.")
 }
 
-pub(super) async fn confirm_disable(page: ConsoleCx, Whose(id): Whose) -> Answer {
+pub(super) async fn confirm_disable(page: ConsoleCx, Whose(id): Whose, back: Back) -> Answer {
     page.may::<UsersWrite>()?;
-    ask_disable(&page, &Profile::load(&page, id).await?, "", Errors::new())
+    ask_disable(&page, &Profile::load(&page, id).await?, &back, "", Errors::new())
 }
 
-fn ask_disable(page: &ConsoleCx, profile: &Profile, reason: &str, errors: Errors) -> Answer {
+fn ask_disable(page: &ConsoleCx, profile: &Profile, back: &Back, reason: &str, errors: Errors) -> Answer {
     let about = About { page, user: &profile.user };
     let name = profile.user.display_name();
     let facts = sessions_fact(page, profile).into_iter().chain([token_fact(page)]).collect();
@@ -54,36 +55,39 @@ fn ask_disable(page: &ConsoleCx, profile: &Profile, reason: &str, errors: Errors
         title: format!("Disable {name}?"),
         lead: "They cannot sign in until somebody enables the account again. Everything is kept.".to_owned(),
         facts,
-        action: about.href("/disable"),
+        action: back.carry(&about.href("/disable")),
         submit: "Disable user",
         danger: true,
-        cancel_href: about.href(""),
+        cancel_href: back.or(&about.href("")),
         fields: vec![Field::text("reason", "Reason", reason, "Shown in the audit log and on the profile.", true)],
     };
     about.ask("Disable", confirm, errors)
 }
 
-pub(super) async fn disable(page: ConsoleCx, Whose(id): Whose, Posted(typed): Posted) -> Answer {
+pub(super) async fn disable(page: ConsoleCx, Whose(id): Whose, back: Back, Posted(typed): Posted) -> Answer {
     match users::disable(page.app(), page.cx(), page.may()?, id, typed.given("reason")).await {
         Ok(user) => {
-            page.done(&user_href(&page, id), format!("{} is disabled and signed out everywhere.", user.display_name()))
+            let text = format!("{} is disabled and signed out everywhere.", user.display_name());
+            page.done(&back.or(&user_href(&page, id)), text)
         }
         Err(error) => {
             let errors = mendable_in(error, &["reason"])?;
-            ask_disable(&page, &Profile::load(&page, id).await?, typed.text("reason"), errors)
+            ask_disable(&page, &Profile::load(&page, id).await?, &back, typed.text("reason"), errors)
         }
     }
 }
 
-pub(super) async fn enable(page: ConsoleCx, Whose(id): Whose) -> Answer {
+pub(super) async fn enable(page: ConsoleCx, Whose(id): Whose, back: Back) -> Answer {
     let result = users::enable(page.app(), page.cx(), page.may()?, id).await;
-    page.outcome(result, &user_href(&page, id), "Enabled. They can sign in again.")
+    page.outcome(result, &back.or(&user_href(&page, id)), "Enabled. They can sign in again.")
 }
 
 #[derive(Serialize)]
 struct DeletePage {
     errors: Errors,
     user: DeletedUser,
+    action: String,
+    cancel_href: String,
     expected: String,
     facts: Vec<String>,
     values: DeleteValues,
@@ -92,7 +96,6 @@ struct DeletePage {
 #[derive(Serialize)]
 struct DeletedUser {
     name: String,
-    href: String,
     kind: &'static str,
 }
 
@@ -106,12 +109,12 @@ fn expected(user: &User) -> &str {
     user.email.as_deref().unwrap_or(&user.username)
 }
 
-pub(super) async fn confirm_delete(page: ConsoleCx, Whose(id): Whose) -> Answer {
+pub(super) async fn confirm_delete(page: ConsoleCx, Whose(id): Whose, back: Back) -> Answer {
     page.may::<UsersDelete>()?;
-    ask_delete(&page, &Profile::load(&page, id).await?, "", Errors::new())
+    ask_delete(&page, &Profile::load(&page, id).await?, &back, "", Errors::new())
 }
 
-fn ask_delete(page: &ConsoleCx, profile: &Profile, typed: &str, errors: Errors) -> Answer {
+fn ask_delete(page: &ConsoleCx, profile: &Profile, back: &Back, typed: &str, errors: Errors) -> Answer {
     let user = &profile.user;
     let gone = [
         (profile.authenticators.len(), "authenticator", "authenticators"),
@@ -133,11 +136,9 @@ fn ask_delete(page: &ConsoleCx, profile: &Profile, typed: &str, errors: Errors) 
     let fine = errors.is_empty();
     let content = DeletePage {
         errors,
-        user: DeletedUser {
-            name: user.display_name().to_owned(),
-            href: user_href(page, user.id),
-            kind: user.kind.as_str(),
-        },
+        user: DeletedUser { name: user.display_name().to_owned(), kind: user.kind.as_str() },
+        action: back.carry(&format!("{}/delete", user_href(page, user.id))),
+        cancel_href: back.or(&user_href(page, user.id)),
         expected: expected(user).to_owned(),
         facts: sessions_fact(page, profile).into_iter().chain([record, kept]).collect(),
         values: DeleteValues { confirmation: typed.to_owned() },
@@ -146,17 +147,24 @@ fn ask_delete(page: &ConsoleCx, profile: &Profile, typed: &str, errors: Errors) 
     if fine { page.page(template, at, &content) } else { page.refused(template, at, &content) }
 }
 
-pub(super) async fn delete(page: ConsoleCx, Whose(id): Whose, Posted(typed): Posted) -> Answer {
+pub(super) async fn delete(page: ConsoleCx, Whose(id): Whose, back: Back, Posted(typed): Posted) -> Answer {
     let proof = page.may()?;
     let profile = Profile::load(&page, id).await?;
     let confirmation = typed.text("confirmation").trim();
     if confirmation != expected(&profile.user) {
         let message = format!("This is not {}. Nothing was deleted.", expected(&profile.user));
-        return ask_delete(&page, &profile, confirmation, Errors::from([("confirmation".to_owned(), message)]));
+        let errors = Errors::from([("confirmation".to_owned(), message)]);
+        return ask_delete(&page, &profile, &back, confirmation, errors);
     }
     match users::delete(page.app(), page.cx(), proof, id, None).await {
-        Ok(()) => page.done(&page.href("users"), format!("{} is deleted.", profile.user.display_name())),
-        Err(error) => ask_delete(&page, &profile, confirmation, mendable_in(error, &[])?),
+        Ok(()) => {
+            // Their own pages are gone; the list is not.
+            let list = page.href("users");
+            let own = user_href(&page, id);
+            let href = Some(back.or(&list)).filter(|href| !href.starts_with(&own)).unwrap_or(list);
+            page.done(&href, format!("{} is deleted.", profile.user.display_name()))
+        }
+        Err(error) => ask_delete(&page, &profile, &back, confirmation, mendable_in(error, &[])?),
     }
 }
 
@@ -213,12 +221,12 @@ pub(super) async fn set_password(page: ConsoleCx, Whose(id): Whose, Posted(typed
     }
 }
 
-pub(super) async fn confirm_temporary(page: ConsoleCx, Whose(id): Whose) -> Answer {
+pub(super) async fn confirm_temporary(page: ConsoleCx, Whose(id): Whose, back: Back) -> Answer {
     page.may::<CredentialsSet>()?;
-    ask_temporary(&page, &Profile::load(&page, id).await?, Errors::new())
+    ask_temporary(&page, &Profile::load(&page, id).await?, &back, Errors::new())
 }
 
-fn ask_temporary(page: &ConsoleCx, profile: &Profile, errors: Errors) -> Answer {
+fn ask_temporary(page: &ConsoleCx, profile: &Profile, back: &Back, errors: Errors) -> Answer {
     let about = About { page, user: &profile.user };
     let replaced =
         (!profile.authenticators.is_empty()).then(|| "The present password stops working at once.".to_owned());
@@ -226,22 +234,23 @@ fn ask_temporary(page: &ConsoleCx, profile: &Profile, errors: Errors) -> Answer 
         title: format!("Generate a temporary password for {}?", profile.user.display_name()),
         lead: "It is shown to you once. They choose their own at the next sign-in.".to_owned(),
         facts: replaced.into_iter().chain(sessions_fact(page, profile)).collect(),
-        action: about.href("/temporary-password"),
+        action: back.carry(&about.href("/temporary-password")),
         submit: "Generate password",
         danger: false,
-        cancel_href: about.href("/authenticators"),
+        cancel_href: back.or(&about.href("/authenticators")),
         fields: Vec::new(),
     };
     about.ask("Temporary password", confirm, errors)
 }
 
-pub(super) async fn temporary_password(page: ConsoleCx, Whose(id): Whose) -> Answer {
+pub(super) async fn temporary_password(page: ConsoleCx, Whose(id): Whose, back: Back) -> Answer {
     match authenticators::issue_temporary_password(page.app(), page.cx(), page.may()?, id).await {
         Ok(password) => {
             let user = users::get(page.app(), page.cx(), page.may()?, id).await?;
-            temporary_page(&page, &user, format!("A temporary password for {}", user.display_name()), &password)
+            let heading = format!("A temporary password for {}", user.display_name());
+            temporary_page(&page, &user, heading, &password, &back)
         }
-        Err(error) => ask_temporary(&page, &Profile::load(&page, id).await?, mendable_in(error, &[])?),
+        Err(error) => ask_temporary(&page, &Profile::load(&page, id).await?, &back, mendable_in(error, &[])?),
     }
 }
 
@@ -272,15 +281,15 @@ pub(super) async fn clear_password(page: ConsoleCx, Whose(id): Whose) -> Answer 
     }
 }
 
-async fn change_reset(page: &ConsoleCx, id: denizen_model::UserId, required: bool, text: &str) -> Answer {
+async fn change_reset(page: &ConsoleCx, id: denizen_model::UserId, back: &Back, required: bool, text: &str) -> Answer {
     let result = authenticators::require_password_reset(page.app(), page.cx(), page.may()?, id, required).await;
-    page.outcome(result, &format!("{}/authenticators", user_href(page, id)), text)
+    page.outcome(result, &back.or(&format!("{}/authenticators", user_href(page, id))), text)
 }
 
-pub(super) async fn require_reset(page: ConsoleCx, Whose(id): Whose) -> Answer {
-    change_reset(&page, id, true, "A new password is asked for at the next sign-in.").await
+pub(super) async fn require_reset(page: ConsoleCx, Whose(id): Whose, back: Back) -> Answer {
+    change_reset(&page, id, &back, true, "A new password is asked for at the next sign-in.").await
 }
 
-pub(super) async fn cancel_reset(page: ConsoleCx, Whose(id): Whose) -> Answer {
-    change_reset(&page, id, false, "The password reset is cancelled.").await
+pub(super) async fn cancel_reset(page: ConsoleCx, Whose(id): Whose, back: Back) -> Answer {
+    change_reset(&page, id, &back, false, "The password reset is cancelled.").await
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::show::{at, user_href};
 use crate::console::{
     Answer,
+    back::Back,
     forms::Errors,
     frame::{At, ConsoleCx},
 };
@@ -61,12 +62,21 @@ impl Field {
         }
     }
 
-    pub(super) fn tick(name: &'static str, label: &'static str, hint: String, checked: bool) -> Self {
-        Self { name, label, kind: "checkbox", value: "true".to_owned(), hint, checked, optional: false }
+    /// What the dialog knows already.
+    pub(super) fn hidden(name: &'static str, value: &str) -> Self {
+        Self {
+            name,
+            label: "",
+            kind: "hidden",
+            value: value.to_owned(),
+            hint: String::new(),
+            checked: false,
+            optional: false,
+        }
     }
 
-    pub(super) fn hidden(name: &'static str, value: String) -> Self {
-        Self { name, label: "", kind: "hidden", value, hint: String::new(), checked: false, optional: false }
+    pub(super) fn tick(name: &'static str, label: &'static str, hint: String, checked: bool) -> Self {
+        Self { name, label, kind: "checkbox", value: "true".to_owned(), hint, checked, optional: false }
     }
 }
 
@@ -140,12 +150,12 @@ pub(super) fn key_page(page: &ConsoleCx, user: &User, heading: String, lead: &st
 }
 
 /// The page that shows a temporary password, once.
-pub(super) fn temporary_page(page: &ConsoleCx, user: &User, heading: String, password: &Secret) -> Answer {
+pub(super) fn temporary_page(page: &ConsoleCx, user: &User, heading: String, password: &Secret, back: &Back) -> Answer {
     let warning =
         "It is shown this once. Hand it over by a way you trust; it stops working when they have chosen their own.";
     let secret = ShownSecret { label: "Temporary password", value: password.expose().to_owned(), warning };
     let lead = format!("{} signs in with it once and then chooses a new one.", user.display_name());
-    secret_page(page, user, heading, lead, secret, user_href(page, user.id))
+    secret_page(page, user, heading, lead, secret, back.or(&user_href(page, user.id)))
 }
 
 fn secret_page(

@@ -45,6 +45,11 @@ impl Field {
     pub(super) fn name(&self) -> &str {
         &self.name
     }
+
+    /// Whether it is more than looked at.
+    pub(super) fn is_editable(&self) -> bool {
+        self.editable
+    }
 }
 
 impl Form {

@@ -3,6 +3,7 @@
 use denizen_model::{
     attribute_definitions::AttributeAccess,
     events::EventQuery,
+    pages::MAX_LIMIT,
     users::{User, UserKind, UserPatch, VerificationState},
 };
 use denizen_ops::{ErrorKind, events, users};
@@ -12,13 +13,14 @@ use serde_json::{Map, Value};
 use super::{
     Whose, attributes,
     declared::{self, Form},
-    show::{Profile, Tab, at, user_href},
+    show::{Profile, Tab, at, contact_label, user_href},
 };
 use crate::{
     console::{
         Answer,
         forms::{Errors, Fields, Posted, mendable},
         frame::ConsoleCx,
+        words::Label,
     },
     render::TimeView,
 };
@@ -27,10 +29,13 @@ use crate::{
 struct DetailsTab {
     conflict: Option<Conflict>,
     version: String,
+    was: Vec<Was>,
     values: Values,
     errors: Errors,
     username_editable: bool,
     editable: bool,
+    email: Option<ContactView>,
+    phone: Option<ContactView>,
 }
 
 #[derive(Serialize)]
@@ -42,9 +47,28 @@ struct Conflict {
 
 #[derive(Serialize)]
 struct Difference {
+    name: String,
     label: String,
     theirs: String,
     yours: String,
+    /// Which of the two is kept unless the reader chooses otherwise.
+    keep: &'static str,
+}
+
+/// What a field held when the form was made, so that a conflict can tell what was typed from what was left alone.
+#[derive(Serialize)]
+struct Was {
+    name: String,
+    value: String,
+}
+
+/// Whether an address or a number is verified, and what can be done about it.
+#[derive(Serialize)]
+struct ContactView {
+    label: Label,
+    verify: bool,
+    unverify: bool,
+    send: bool,
 }
 
 #[derive(Serialize)]
@@ -54,9 +78,7 @@ struct Values {
     family_name: String,
     username: String,
     email: String,
-    email_verified: bool,
     phone: String,
-    phone_verified: bool,
     locale: String,
     zoneinfo: String,
     reference: String,
@@ -93,9 +115,7 @@ impl Values {
             family_name: text(&user.family_name),
             username: user.username.clone(),
             email: text(&user.email),
-            email_verified: user.email_state == VerificationState::Verified,
             phone: text(&user.phone),
-            phone_verified: user.phone_state == VerificationState::Verified,
             locale: text(&user.locale),
             zoneinfo: text(&user.zoneinfo),
             reference: text(&user.reference),
@@ -105,49 +125,94 @@ impl Values {
         }
     }
 
-    /// What was typed, over what the form does not have.
+    /// What was typed, over what the form does not have; of a conflict that was decided, what was chosen.
     fn typed(page: &ConsoleCx, user: &User, typed: &Fields) -> Self {
-        let text = |name| typed.text(name).to_owned();
+        let username_editable = username_editable(page, user);
         let mut values = Self::of(page, user);
-        if user.kind == UserKind::Machine {
-            values.name = text("name");
-        } else {
-            (values.given_name, values.family_name) = (text("given_name"), text("family_name"));
-            (values.email, values.phone) = (text("email"), text("phone"));
-            (values.email_verified, values.phone_verified) =
-                (typed.ticked("email_verified"), typed.ticked("phone_verified"));
-            (values.locale, values.zoneinfo) = (text("locale"), text("zoneinfo"));
-        }
-        if username_editable(page, user) {
-            values.username = text("username");
-        }
         values.declared = declared::fields(Form::Details, &page.realm().attributes, &user.attributes, Some(typed));
-        (values.reference, values.attributes) = (text("reference"), text("attributes").replace("\r\n", "\n"));
+        let human = user.kind == UserKind::Human;
+        for (name, value, shown) in [
+            ("name", &mut values.name, !human),
+            ("given_name", &mut values.given_name, human),
+            ("family_name", &mut values.family_name, human),
+            ("username", &mut values.username, username_editable),
+            ("email", &mut values.email, human),
+            ("phone", &mut values.phone, human),
+            ("locale", &mut values.locale, human),
+            ("zoneinfo", &mut values.zoneinfo, human),
+            ("reference", &mut values.reference, true),
+            ("attributes", &mut values.attributes, values.others),
+        ] {
+            if shown && !keeps_theirs(typed, name) {
+                *value = typed.text(name).replace("\r\n", "\n");
+            }
+        }
         values
     }
 
-    fn differences(&self, theirs: &Self) -> Vec<Difference> {
-        let yes = |verified: bool| if verified { "Verified" } else { "Not verified" }.to_owned();
-        let pairs = [
-            ("Name", theirs.name.clone(), self.name.clone()),
-            ("Given name", theirs.given_name.clone(), self.given_name.clone()),
-            ("Family name", theirs.family_name.clone(), self.family_name.clone()),
-            ("Username", theirs.username.clone(), self.username.clone()),
-            ("Email", theirs.email.clone(), self.email.clone()),
-            ("Email state", yes(theirs.email_verified), yes(self.email_verified)),
-            ("Phone", theirs.phone.clone(), self.phone.clone()),
-            ("Phone state", yes(theirs.phone_verified), yes(self.phone_verified)),
-            ("Language", theirs.locale.clone(), self.locale.clone()),
-            ("Time zone", theirs.zoneinfo.clone(), self.zoneinfo.clone()),
-            ("Reference", theirs.reference.clone(), self.reference.clone()),
-            ("Other attributes", theirs.attributes.clone(), self.attributes.clone()),
+    /// The fields of the form: name, label, text.
+    fn fields(&self, user: &User, username_editable: bool) -> Vec<(String, String, &str)> {
+        let human = user.kind == UserKind::Human;
+        let all = [
+            ("name", "Name", &self.name, !human),
+            ("given_name", "Given name", &self.given_name, human),
+            ("family_name", "Family name", &self.family_name, human),
+            ("username", "Username", &self.username, username_editable),
+            ("email", "Email", &self.email, human),
+            ("phone", "Phone", &self.phone, human),
+            ("locale", "Language", &self.locale, human),
+            ("zoneinfo", "Time zone", &self.zoneinfo, human),
+            ("reference", "Reference", &self.reference, true),
+            ("attributes", "Other attributes", &self.attributes, self.others),
         ];
-        let own = pairs.into_iter().map(|(label, theirs, yours)| (label.to_owned(), theirs, yours));
-        let fields = theirs.declared.iter().zip(&self.declared);
-        let fields = fields.map(|(theirs, yours)| (theirs.label.clone(), theirs.text.clone(), yours.text.clone()));
-        let changed = own.chain(fields).filter(|(_, theirs, yours)| theirs.trim() != yours.trim());
-        changed.map(|(label, theirs, yours)| Difference { label, theirs, yours }).collect()
+        let shown = all.into_iter().filter(|(.., shown)| *shown);
+        let own = shown.map(|(name, label, text, _)| (name.to_owned(), label.to_owned(), text.as_str()));
+        let declared = self.declared.iter().filter(|field| field.is_editable());
+        own.chain(declared.map(|field| (field.name().to_owned(), field.label.clone(), field.text.as_str()))).collect()
     }
+}
+
+/// Whether the other version of a field was chosen in a conflict.
+fn keeps_theirs(typed: &Fields, name: &str) -> bool {
+    typed.text(&format!("keep.{name}")) == "theirs"
+}
+
+/// The fields in which two versions differ. What was not touched since the form was made is taken from theirs
+/// unless the reader says otherwise.
+fn differences(page: &ConsoleCx, user: &User, yours: &Values, typed: &Fields) -> Vec<Difference> {
+    let (theirs, editable) = (Values::of(page, user), username_editable(page, user));
+    let pairs = yours.fields(user, editable).into_iter().zip(theirs.fields(user, editable));
+    let differ = pairs.filter(|((_, _, yours), (_, _, theirs))| yours.trim() != theirs.trim());
+    differ
+        .map(|((name, label, yours), (_, _, theirs))| {
+            let was = typed.text(&format!("was.{name}")).replace("\r\n", "\n");
+            let untouched = was.trim() == yours.trim();
+            Difference {
+                name,
+                label,
+                theirs: theirs.to_owned(),
+                yours: yours.to_owned(),
+                keep: if untouched { "theirs" } else { "yours" },
+            }
+        })
+        .collect()
+}
+
+fn contact(
+    user: &User,
+    editable: bool,
+    value: Option<&String>,
+    state: VerificationState,
+    mail: bool,
+) -> Option<ContactView> {
+    value?;
+    let verified = state == VerificationState::Verified;
+    Some(ContactView {
+        label: contact_label(state),
+        verify: editable && !verified,
+        unverify: editable && verified,
+        send: editable && mail && !verified && user.kind == UserKind::Human,
+    })
 }
 
 fn username_editable(page: &ConsoleCx, user: &User) -> bool {
@@ -156,13 +221,20 @@ fn username_editable(page: &ConsoleCx, user: &User) -> bool {
 
 fn show_tab(page: &ConsoleCx, profile: &Profile, values: Values, errors: Errors, conflict: Option<Conflict>) -> Answer {
     let fine = errors.is_empty() && conflict.is_none();
+    let (user, editable) = (&profile.user, page.can().users_write);
+    let username_editable = username_editable(page, user);
+    let own = Values::of(page, user);
+    let was = own.fields(user, username_editable).into_iter();
     let tab = DetailsTab {
         conflict,
-        version: profile.user.version.to_string(),
+        version: user.version.to_string(),
+        was: was.map(|(name, _, value)| Was { name, value: value.to_owned() }).collect(),
         values,
         errors,
-        username_editable: username_editable(page, &profile.user),
-        editable: page.can().users_write,
+        username_editable,
+        editable,
+        email: contact(user, editable, user.email.as_ref(), user.email_state, true),
+        phone: contact(user, editable, user.phone.as_ref(), user.phone_state, false),
     };
     let content = profile.page(page, Tab::Details, tab);
     let (template, at) = ("console/users/details.html", at(page, &profile.user, None));
@@ -174,31 +246,26 @@ pub(super) async fn show(page: ConsoleCx, Whose(id): Whose) -> Answer {
     show_tab(&page, &profile, Values::of(&page, &profile.user), Errors::new(), None)
 }
 
-/// A state changes only where the box says other than it did. A new address is not verified by a box that was
-/// ticked for the old one.
-fn state(before: VerificationState, same: bool, ticked: bool) -> Option<VerificationState> {
-    match (same, before == VerificationState::Verified, ticked) {
-        (true, false, true) => Some(VerificationState::Verified),
-        (true, true, false) => Some(VerificationState::Unverified),
-        _ => None,
-    }
-}
-
-/// What was typed of the attributes: the fields of the declared ones and the lines of the others.
+/// What was typed of the attributes: the fields of the declared ones and the lines of the others; but for what stays
+/// as somebody else has made it.
 fn read_attributes(page: &ConsoleCx, user: &User, typed: &Fields) -> Result<Map<String, Value>, Errors> {
     let definitions = &page.realm().attributes;
     let mut errors = Errors::new();
     let mut changed = declared::read(Form::Details, definitions, &user.attributes, typed, &mut errors);
-    let lines = attributes::read(typed.text("attributes")).and_then(|lines| {
-        // What one may not see or change in its field cannot be changed here either.
-        match lines.keys().find(|key| definitions.get(key).is_some()) {
-            Some(key) => Err(format!("{key} is an attribute that this realm defines. It has its own field.")),
-            None => Ok(lines),
+    changed.retain(|key, _| !keeps_theirs(typed, &format!("attributes.{key}")));
+    errors.retain(|field, _| !keeps_theirs(typed, field));
+    if !keeps_theirs(typed, "attributes") {
+        let lines = attributes::read(typed.text("attributes")).and_then(|lines| {
+            // What one may not see or change in its field cannot be changed here either.
+            match lines.keys().find(|key| definitions.get(key).is_some()) {
+                Some(key) => Err(format!("{key} is an attribute that this realm defines. It has its own field.")),
+                None => Ok(lines),
+            }
+        });
+        match lines {
+            Ok(lines) => changed.extend(attributes::patch(&declared::undeclared(definitions, &user.attributes), lines)),
+            Err(message) => drop(errors.insert("attributes".to_owned(), message)),
         }
-    });
-    match lines {
-        Ok(lines) => changed.extend(attributes::patch(&declared::undeclared(definitions, &user.attributes), lines)),
-        Err(message) => drop(errors.insert("attributes".to_owned(), message)),
     }
     if errors.is_empty() { Ok(changed) } else { Err(errors) }
 }
@@ -215,20 +282,35 @@ fn patch(page: &ConsoleCx, user: &User, typed: &Fields) -> Result<UserPatch, Err
         patch.name = Some(typed.text("name").to_owned());
         return Ok(patch);
     }
-    let (email, phone) = (typed.given("email"), typed.given("phone"));
-    patch.email_state = state(user.email_state, email == user.email, typed.ticked("email_verified"));
-    patch.phone_state = state(user.phone_state, phone == user.phone, typed.ticked("phone_verified"));
-    (patch.email, patch.phone) = (Some(email), Some(phone));
+    (patch.email, patch.phone) = (Some(typed.given("email")), Some(typed.given("phone")));
     (patch.given_name, patch.family_name) = (Some(typed.given("given_name")), Some(typed.given("family_name")));
     (patch.locale, patch.zoneinfo) = (Some(typed.given("locale")), Some(typed.given("zoneinfo")));
     Ok(patch)
+}
+
+/// Leaves out what stays as somebody else has made it.
+fn without_theirs(mut patch: UserPatch, typed: &Fields) -> UserPatch {
+    let theirs = |name| keeps_theirs(typed, name);
+    patch.name = patch.name.filter(|_| !theirs("name"));
+    patch.username = patch.username.filter(|_| !theirs("username"));
+    patch.given_name = patch.given_name.filter(|_| !theirs("given_name"));
+    patch.family_name = patch.family_name.filter(|_| !theirs("family_name"));
+    patch.email = patch.email.filter(|_| !theirs("email"));
+    patch.phone = patch.phone.filter(|_| !theirs("phone"));
+    patch.locale = patch.locale.filter(|_| !theirs("locale"));
+    patch.zoneinfo = patch.zoneinfo.filter(|_| !theirs("zoneinfo"));
+    patch.reference = patch.reference.filter(|_| !theirs("reference"));
+    patch
 }
 
 pub(super) async fn save(page: ConsoleCx, Whose(id): Whose, Posted(typed): Posted) -> Answer {
     let proof = page.may()?;
     let before = users::get(page.app(), page.cx(), page.may()?, id).await?;
     let saved = match patch(&page, &before, &typed) {
-        Ok(patch) => users::update(page.app(), page.cx(), proof, id, patch, typed.version()).await,
+        Ok(patch) => {
+            let patch = without_theirs(patch, &typed);
+            users::update(page.app(), page.cx(), proof, id, patch, typed.version()).await
+        }
         Err(errors) => {
             let profile = Profile::load(&page, id).await?;
             // The version typed over stays, or a conflict would go unnoticed at the next try.
@@ -246,7 +328,7 @@ pub(super) async fn save(page: ConsoleCx, Whose(id): Whose, Posted(typed): Poste
         let conflict = Conflict {
             by: last_editor(&page, &profile.user).await,
             at: page.time(profile.user.updated_at),
-            differences: yours.differences(&Values::of(&page, &profile.user)),
+            differences: differences(&page, &profile.user, &yours, &typed),
         };
         return show_tab(&page, &profile, yours, Errors::new(), Some(conflict));
     }
@@ -254,15 +336,21 @@ pub(super) async fn save(page: ConsoleCx, Whose(id): Whose, Posted(typed): Poste
     show_tab(&page, &profile.at_version(&typed), yours, errors, None)
 }
 
-/// Who made the last change, as far as the reader may know.
+/// Who made the last change, as far as the reader may know: the actor of the event of that very moment.
 async fn last_editor(page: &ConsoleCx, user: &User) -> String {
-    let query = EventQuery { subject: Some(user.id.to_string()), limit: 1, ..EventQuery::default() };
+    let query = EventQuery {
+        subject: Some(user.id.to_string()),
+        from: Some(user.updated_at),
+        limit: MAX_LIMIT,
+        ..EventQuery::default()
+    };
     let found = match page.may() {
         Ok(proof) => events::list(page.app(), page.cx(), proof, query).await.ok(),
         Err(_) => None,
     };
-    let name = found.and_then(|found| found.items.into_iter().next()).map(|event| event.actor.name);
-    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "Somebody".to_owned())
+    let change = found.and_then(|found| found.items.into_iter().find(|event| event.at == user.updated_at));
+    let name = change.map(|event| event.actor.name).filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| "Somebody".to_owned())
 }
 
 /// Messages about what the form shows under another name, or not at all.
@@ -295,20 +383,5 @@ impl Profile {
     fn at_version(mut self, typed: &Fields) -> Self {
         self.user.version = typed.version().unwrap_or(self.user.version);
         self
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tick_for_an_old_address_does_not_verify_a_new_one() {
-        use VerificationState::{Unverified, VerificationRequested, Verified};
-        assert_eq!(state(Verified, false, true), None);
-        assert_eq!(state(Verified, true, true), None);
-        assert_eq!(state(Verified, true, false), Some(Unverified));
-        assert_eq!(state(Unverified, true, true), Some(Verified));
-        assert_eq!(state(VerificationRequested, true, false), None);
     }
 }

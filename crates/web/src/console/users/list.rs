@@ -7,11 +7,7 @@ mod state;
 mod views;
 mod words;
 
-use axum::{
-    Router,
-    response::Response,
-    routing::{get, post},
-};
+use axum::{Router, response::Response, routing::get};
 use denizen_model::{
     pages::{Direction, Page, Total},
     permissions::Permission,
@@ -46,7 +42,6 @@ pub(super) fn router() -> Router<Web> {
     Router::new()
         .route("/admin/{realm}/users", get(show).post(super::new::create))
         .route("/admin/{realm}/users/complete", get(complete::complete))
-        .route("/admin/{realm}/users/{user}/verify-email", post(row::verify_email))
         .merge(views::router())
 }
 

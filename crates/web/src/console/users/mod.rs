@@ -6,8 +6,11 @@ mod attributes;
 mod authenticators;
 mod bulk;
 mod confirm;
+mod contacts;
 pub(super) mod declared;
 mod details;
+mod diagnosis;
+mod duplicates;
 mod export;
 mod groups;
 mod import;
@@ -46,6 +49,7 @@ pub(super) fn router() -> Router<Web> {
         .route("/admin/{realm}/users/import", get(import::show).post(import::upload).layer(DefaultBodyLimit::disable()))
         .route("/admin/{realm}/users/import/{upload}", get(import::columns).post(import::start))
         .route("/admin/{realm}/users/new-machine", get(new::machine))
+        .route("/admin/{realm}/users/duplicates", get(duplicates::show).post(duplicates::dismiss))
         .route(&user(""), get(details::show).post(details::save))
         .route(&user("/authenticators"), get(authenticators::show))
         .route(&user("/keys/new"), get(authenticators::new_key).post(authenticators::create_key))
@@ -58,11 +62,17 @@ pub(super) fn router() -> Router<Web> {
         .route(&user("/activity"), get(activity::show))
         .route(&user("/roles"), get(roles::show).post(roles::assign))
         .route(&user("/roles/{role}/remove"), post(roles::remove))
+        .route(&user("/diagnosis"), get(diagnosis::show))
+        .route(&user("/email/verify"), post(contacts::verify_email))
+        .route(&user("/email/unverify"), post(contacts::unverify_email))
+        .route(&user("/email/send-verification"), post(contacts::send_email))
+        .route(&user("/phone/verify"), post(contacts::verify_phone))
+        .route(&user("/phone/unverify"), post(contacts::unverify_phone))
+        .route(&user("/administrator"), get(roles::confirm_grant).post(roles::grant))
         .route(&user("/groups"), get(groups::show).post(groups::add))
         .route(&user("/groups/{group}/remove"), post(groups::remove))
         .route(&user("/organizations"), get(organizations::show).post(organizations::add))
         .route(&user("/organizations/{organization}/remove"), post(organizations::remove))
-        .route(&user("/administrator"), post(roles::grant))
         .route(&user("/administrator/revoke"), get(roles::confirm_revoke).post(roles::revoke))
         .route(&user("/disable"), get(actions::confirm_disable).post(actions::disable))
         .route(&user("/enable"), post(actions::enable))

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::console::{
     Answer, PageError,
+    back::Back,
     forms::{Errors, Fields, Posted, mendable_in},
     frame::{At, ConsoleCx, Section},
 };
@@ -156,7 +157,9 @@ async fn make_human(page: &ConsoleCx, typed: &Fields) -> Answer {
     };
     let user = &created.user;
     match &created.temporary_password {
-        Some(password) => temporary_page(page, user, format!("{} is created", user.display_name()), password),
+        Some(password) => {
+            temporary_page(page, user, format!("{} is created", user.display_name()), password, &Back::default())
+        }
         None => page.done(&user_href(page, user.id), format!("{} is created.", user.display_name())),
     }
 }

@@ -12,12 +12,13 @@ use serde::Serialize;
 
 use super::{
     Whose,
-    confirm::{About, Confirm},
+    confirm::{About, Confirm, Field},
     path_id,
     show::{Profile, Tab, at, user_href},
 };
 use crate::console::{
     Answer, PageError,
+    back::Back,
     forms::{Errors, Posted, mendable_in},
     frame::ConsoleCx,
     words::{role_description, role_label},
@@ -68,6 +69,9 @@ struct Scope {
     value: &'static str,
     label: &'static str,
 }
+
+/// The role that a list's row menu gives, where none is chosen.
+const TOGGLED: AdminRole = AdminRole::Admin;
 
 /// What the actor holds in every realm.
 fn held_everywhere(page: &ConsoleCx) -> PermissionSet {
@@ -183,8 +187,25 @@ pub(super) async fn remove(page: ConsoleCx, Whose(id): Whose, Which(role): Which
     )
 }
 
-pub(super) async fn grant(page: ConsoleCx, Whose(id): Whose, Posted(typed): Posted) -> Answer {
-    let back = format!("{}/roles", user_href(&page, id));
+pub(super) async fn confirm_grant(page: ConsoleCx, Whose(id): Whose, back: Back) -> Answer {
+    page.may::<AdminsManage>()?;
+    let profile = Profile::load(&page, id).await?;
+    let about = About { page: &page, user: &profile.user };
+    let confirm = Confirm {
+        title: format!("Make {} an administrator?", profile.user.display_name()),
+        lead: format!("They get the role {}: {}.", role_label(TOGGLED), role_description(TOGGLED).to_lowercase()),
+        facts: vec!["Another role, or every realm, can be chosen on their Roles tab.".to_owned()],
+        action: back.carry(&about.href("/administrator")),
+        submit: "Make administrator",
+        danger: false,
+        cancel_href: back.or(&about.href("/roles")),
+        fields: vec![Field::hidden("admin_role", TOGGLED.as_str()), Field::hidden("scope", "realm")],
+    };
+    about.ask("Make administrator", confirm, Errors::new())
+}
+
+pub(super) async fn grant(page: ConsoleCx, Whose(id): Whose, back: Back, Posted(typed): Posted) -> Answer {
+    let back = back.or(&format!("{}/roles", user_href(&page, id)));
     let proof = page.may().map_err(|error| PageError::from(error).back_to(&back))?;
     let everywhere = typed.text("scope") == "all";
     let granted = match typed.text("admin_role").parse::<AdminRole>() {
@@ -197,29 +218,30 @@ pub(super) async fn grant(page: ConsoleCx, Whose(id): Whose, Posted(typed): Post
     }
 }
 
-pub(super) async fn confirm_revoke(page: ConsoleCx, Whose(id): Whose) -> Answer {
+pub(super) async fn confirm_revoke(page: ConsoleCx, Whose(id): Whose, back: Back) -> Answer {
     page.may::<AdminsManage>()?;
-    ask_revoke(&page, &Profile::load(&page, id).await?, Errors::new())
+    ask_revoke(&page, &Profile::load(&page, id).await?, &back, Errors::new())
 }
 
-fn ask_revoke(page: &ConsoleCx, profile: &Profile, errors: Errors) -> Answer {
+fn ask_revoke(page: &ConsoleCx, profile: &Profile, back: &Back, errors: Errors) -> Answer {
     let about = About { page, user: &profile.user };
     let confirm = Confirm {
         title: format!("Make {} an ordinary user?", profile.user.display_name()),
         lead: "All their administrator roles are taken away. The account stays.".to_owned(),
         facts: vec!["They lose this console and the admin API at once.".to_owned()],
-        action: about.href("/administrator/revoke"),
+        action: back.carry(&about.href("/administrator/revoke")),
         submit: "Revoke",
         danger: true,
-        cancel_href: about.href("/roles"),
+        cancel_href: back.or(&about.href("/roles")),
         fields: Vec::new(),
     };
     about.ask("Revoke administrator", confirm, errors)
 }
 
-pub(super) async fn revoke(page: ConsoleCx, Whose(id): Whose) -> Answer {
+pub(super) async fn revoke(page: ConsoleCx, Whose(id): Whose, back: Back) -> Answer {
+    let href = back.or(&format!("{}/roles", user_href(&page, id)));
     match admins::revoke(page.app(), page.cx(), page.may()?, id).await {
-        Ok(()) => page.done(&format!("{}/roles", user_href(&page, id)), "They are no administrator any more."),
-        Err(error) => ask_revoke(&page, &Profile::load(&page, id).await?, mendable_in(error, &[])?),
+        Ok(()) => page.done(&href, "They are no administrator any more."),
+        Err(error) => ask_revoke(&page, &Profile::load(&page, id).await?, &back, mendable_in(error, &[])?),
     }
 }

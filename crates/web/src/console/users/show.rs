@@ -7,7 +7,7 @@ use denizen_model::{
     organizations::Membership,
     roles::Role,
     sessions::Session,
-    users::{User, UserKind},
+    users::{User, UserKind, VerificationState},
 };
 use denizen_ops::{Error, api_keys, authenticators, groups, organizations, roles, sessions, users};
 use serde::Serialize;
@@ -71,6 +71,7 @@ struct UserView {
 struct Identifier {
     label: &'static str,
     value: String,
+    state: Option<Label>,
 }
 
 #[derive(Serialize)]
@@ -152,10 +153,18 @@ impl Profile {
     fn view(&self, page: &ConsoleCx) -> UserView {
         let (user, can) = (&self.user, page.can());
         let human = user.kind == UserKind::Human;
-        let email = user.email.iter().map(|email| Identifier { label: "Email", value: email.clone() });
+        let email = user.email.iter().map(|email| Identifier {
+            label: "Email",
+            value: email.clone(),
+            state: Some(contact_label(user.email_state)),
+        });
         let same = user.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(&user.username));
-        let username = (!same).then(|| Identifier { label: "Username", value: user.username.clone() });
-        let phone = user.phone.iter().map(|phone| Identifier { label: "Phone", value: phone.clone() });
+        let username = (!same).then(|| Identifier { label: "Username", value: user.username.clone(), state: None });
+        let phone = user.phone.iter().map(|phone| Identifier {
+            label: "Phone",
+            value: phone.clone(),
+            state: Some(contact_label(user.phone_state)),
+        });
         UserView {
             id: user.id.to_string(),
             href: self.href(page),
@@ -191,9 +200,8 @@ impl Profile {
             Some(at) => time("Last sign-in", at),
             None => text("Last sign-in", "Never".to_owned()),
         });
-        if let Some(failed) = failed_attempts(user) {
-            facts.push(text("Failed attempts", failed));
-        }
+        let failed = [("Failed passwords", user.failed_password_attempts), ("Failed codes", user.failed_otp_attempts)];
+        facts.extend(failed.into_iter().filter(|(_, n)| *n > 0).map(|(label, n)| text(label, n.to_string())));
         if let Some(at) = user.disabled_at {
             facts.push(time("Disabled", at));
         }
@@ -240,6 +248,15 @@ impl Profile {
             tab(Tab::Sessions, "sessions", "Sessions", "/sessions", Some(self.live_sessions(page))),
             tab(Tab::Activity, "activity", "Activity", "/activity", None),
         ]
+    }
+}
+
+/// Whether an address or a number is verified, as it stands beside it.
+pub(super) fn contact_label(state: VerificationState) -> Label {
+    match state {
+        VerificationState::Verified => Label::new("Verified", "success"),
+        VerificationState::VerificationRequested => Label::new("Verification requested", "info"),
+        VerificationState::Unverified => Label::new("Not verified", "neutral"),
     }
 }
 

@@ -1,19 +1,13 @@
-//! A row of the list, and what its menu does by itself.
+//! A row of the list.
 
 use denizen_model::users::{User, UserColumn, UserKind, VerificationState};
-use denizen_ops::users;
 use serde::Serialize;
 
 use super::attempts;
 use crate::{
     console::{
-        Answer,
-        forms::Posted,
         frame::ConsoleCx,
-        users::{
-            Whose,
-            show::{failed_attempts, user_href},
-        },
+        users::show::{failed_attempts, user_href},
         words::{Label, query, role_label, user_labels},
     },
     render::{TimeView, hue, initials},
@@ -129,21 +123,4 @@ pub(super) fn exported(columns: &[UserColumn]) -> String {
         });
     }
     names.join(",")
-}
-
-/// Where a form wants to come back to, if that is the list; else the profile.
-fn way_back(page: &ConsoleCx, asked: &str, otherwise: String) -> String {
-    let list = page.href("users");
-    let is_list = asked.strip_prefix(list.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('?'));
-    if is_list && !asked.contains(['\r', '\n', '\\']) { asked.to_owned() } else { otherwise }
-}
-
-pub(in crate::console::users) async fn verify_email(
-    page: ConsoleCx,
-    Whose(id): Whose,
-    Posted(typed): Posted,
-) -> Answer {
-    let back = way_back(&page, typed.text("return"), user_href(&page, id));
-    let result = users::verify_email(page.app(), page.cx(), page.may()?, id).await;
-    page.outcome(result, &back, "The email is marked as verified.")
 }

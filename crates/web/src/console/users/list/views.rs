@@ -191,7 +191,7 @@ async fn create(page: ConsoleCx, Asked(asked): Asked, Posted(typed): Posted) -> 
 
 fn ask_edit(page: &ConsoleCx, view: &SavedView, name: &str, shared: bool, version: i64, errors: Errors) -> Answer {
     let mut fields = fields(name, shared);
-    fields.push(Field::hidden("version", version.to_string()));
+    fields.push(Field::hidden("version", &version.to_string()));
     let whose = (view.owner_id != page.user().id).then(|| format!("{} saved it.", view.owner_name));
     let confirm = Confirm {
         title: format!("Change the view {}", view.name),

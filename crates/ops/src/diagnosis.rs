@@ -1,0 +1,240 @@
+//! «Why can't they sign in?»: every check that a sign-in meets, answered in plain words with what mends it
+//! (PRODUCT §6).
+//!
+//! A check looks at the [`Situation`] and answers at most one [`Finding`]. A further one is a function in
+//! [`checks`] and a line in [`checks::ALL`].
+
+mod checks;
+
+use denizen_model::{
+    Timestamp, UserId,
+    authenticators::{ApiKey, Authenticator, AuthenticatorType},
+    events::{Event, EventQuery, EventType},
+    permissions::{
+        Permission,
+        markers::{AuditRead, UsersRead},
+    },
+    realms::Realm,
+    sessions::Session,
+    users::{User, UserKind},
+};
+use denizen_store::{self as store, ReadTx, diagnosis::LastMessage};
+
+use crate::{App, Cx, May, Result, users::get_in};
+
+/// How many failed attempts are looked at.
+const FAILURES: u32 = 10;
+/// How many of the latest sessions are looked at.
+const SESSIONS: u32 = 50;
+
+/// What a check looks at.
+pub(crate) struct Situation {
+    now: Timestamp,
+    realm: Realm,
+    user: User,
+    authenticators: Vec<Authenticator>,
+    keys: Vec<ApiKey>,
+    sessions: Vec<Session>,
+    /// What the user may type at the sign-in page, and whether it leads to them.
+    identifiers: Vec<(String, bool)>,
+    last_message: Option<LastMessage>,
+    invited_at: Option<Timestamp>,
+    /// What the audit log tells, when the asker may read it.
+    log: Option<Log>,
+}
+
+/// What the audit log tells.
+struct Log {
+    /// How the user came to be disabled.
+    disabled: Option<Event>,
+    /// Attempts that failed since the last that succeeded, newest first; at most [`FAILURES`].
+    failures: Vec<Event>,
+}
+
+impl Situation {
+    fn password(&self) -> Option<&Authenticator> {
+        self.authenticators.iter().find(|authenticator| authenticator.kind == AuthenticatorType::Password)
+    }
+}
+
+/// How much a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Nobody gets in until it is mended.
+    Blocking,
+    /// They get in, but something is asked of them first.
+    Step,
+    /// It may explain what they tell.
+    Information,
+}
+
+impl Severity {
+    /// Its name in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Blocking => "blocking",
+            Self::Step => "step",
+            Self::Information => "information",
+        }
+    }
+}
+
+/// What mends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fix {
+    /// Enable the realm.
+    EnableRealm,
+    /// Enable the user.
+    EnableUser,
+    /// Set a password, or generate a temporary one.
+    SetPassword,
+    /// Generate a new temporary password.
+    TemporaryPassword,
+    /// Make an API key.
+    CreateApiKey,
+    /// Change the email.
+    ChangeEmail,
+    /// Mark the email as verified.
+    VerifyEmail,
+    /// Look at the activity.
+    ReadActivity,
+}
+
+impl Fix {
+    /// Its name in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EnableRealm => "enable_realm",
+            Self::EnableUser => "enable_user",
+            Self::SetPassword => "set_password",
+            Self::TemporaryPassword => "temporary_password",
+            Self::CreateApiKey => "create_api_key",
+            Self::ChangeEmail => "change_email",
+            Self::VerifyEmail => "verify_email",
+            Self::ReadActivity => "read_activity",
+        }
+    }
+
+    /// What it takes to do it; in the realm `main` for what is done to realms.
+    #[must_use]
+    pub const fn permission(self) -> Permission {
+        match self {
+            Self::EnableRealm => Permission::RealmsManage,
+            Self::EnableUser | Self::ChangeEmail | Self::VerifyEmail => Permission::UsersWrite,
+            Self::SetPassword | Self::TemporaryPassword | Self::CreateApiKey => Permission::CredentialsSet,
+            Self::ReadActivity => Permission::AuditRead,
+        }
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Its stable name.
+    pub code: &'static str,
+    /// How much it weighs.
+    pub severity: Severity,
+    /// What it is, in plain words.
+    pub sentence: String,
+    /// Since when, or when last.
+    pub at: Option<Timestamp>,
+    /// What mends it, if something does.
+    pub fix: Option<Fix>,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// Whether a sign-in with the right credentials succeeds; of a machine, a call with its key.
+    pub can_sign_in: bool,
+    /// The answer in one sentence.
+    pub summary: String,
+    /// What was found, the heaviest first.
+    pub findings: Vec<Finding>,
+}
+
+/// Runs every check on a user. What the audit log tells is looked at by those who may read it.
+///
+/// # Errors
+/// When there is no such user.
+pub async fn diagnose(
+    app: &App,
+    cx: &Cx,
+    may: May<UsersRead>,
+    log: Option<May<AuditRead>>,
+    id: UserId,
+) -> Result<Diagnosis> {
+    let (realm, now, with_log) = (may.realm(), cx.now, log.is_some());
+    let situation = app.db().read(move |tx| situation(tx, realm, now, with_log, id)).await?;
+    Ok(judge(&situation))
+}
+
+fn situation(
+    tx: &mut ReadTx<'_>,
+    realm: denizen_model::RealmId,
+    now: Timestamp,
+    with_log: bool,
+    id: UserId,
+) -> Result<Situation> {
+    let user = get_in(tx, realm, id)?;
+    let mut typed: Vec<String> = vec![user.username.clone()];
+    typed.extend(user.email.clone().filter(|email| !email.eq_ignore_ascii_case(&user.username)));
+    let mut identifiers = Vec::with_capacity(typed.len());
+    for identifier in typed {
+        let found = store::users::find_by_identifier(tx, realm, &identifier)?;
+        identifiers.push((identifier, found.is_some_and(|found| found.id == id)));
+    }
+    let invited_at = match &user.email {
+        Some(email) => store::diagnosis::find_invitation(tx, realm, email, now)?,
+        None => None,
+    };
+    Ok(Situation {
+        now,
+        realm: store::realms::get(tx, realm)?,
+        authenticators: store::authenticators::list(tx, realm, id)?,
+        keys: store::api_keys::list(tx, realm, id)?,
+        sessions: store::sessions::list(tx, realm, id, SESSIONS)?,
+        identifiers,
+        last_message: store::diagnosis::find_last_message(tx, id)?,
+        invited_at,
+        log: if with_log { Some(read_log(tx, &user)?) } else { None },
+        user,
+    })
+}
+
+fn read_log(tx: &mut ReadTx<'_>, user: &User) -> Result<Log> {
+    let about = |kind, limit| EventQuery {
+        subject: Some(user.id.to_string()),
+        kind: Some(kind),
+        limit,
+        ..EventQuery::default()
+    };
+    let disabled = if user.enabled {
+        None
+    } else {
+        store::events::list(tx, user.realm_id, &about(EventType::UserDeactivated, 1))?.pop()
+    };
+    let failed = EventQuery { from: user.last_sign_in_at, ..about(EventType::UserSignInFailed, FAILURES) };
+    Ok(Log { disabled, failures: store::events::list(tx, user.realm_id, &failed)? })
+}
+
+fn judge(situation: &Situation) -> Diagnosis {
+    let mut findings: Vec<Finding> = checks::ALL.iter().filter_map(|check| check(situation)).collect();
+    findings.sort_by_key(|finding| finding.severity);
+    let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+    let (blocking, steps) = (count(Severity::Blocking), count(Severity::Step));
+    let machine = situation.user.kind == UserKind::Machine;
+    let summary = match (blocking, steps) {
+        (0, _) if machine => "Nothing stands in the way of its API keys.".to_owned(),
+        (1, _) if machine => "Its API keys do not work; one thing stands in the way.".to_owned(),
+        (blocking, _) if machine => format!("Its API keys do not work; {blocking} things stand in the way."),
+        (0, 0) => "Nothing stands in the way of a sign-in.".to_owned(),
+        (0, 1) => "They can sign in; one thing is asked of them first.".to_owned(),
+        (0, steps) => format!("They can sign in; {steps} things are asked of them first."),
+        (1, _) => "They cannot sign in; one thing stands in the way.".to_owned(),
+        (blocking, _) => format!("They cannot sign in; {blocking} things stand in the way."),
+    };
+    Diagnosis { can_sign_in: blocking == 0, summary, findings }
+}

@@ -1,0 +1,214 @@
+//! The checks. Where a sign-in goes by a rule, the check asks the same rule.
+
+use denizen_model::{devices::device_label, events::Event, users::UserKind, users::VerificationState};
+use serde_json::Value;
+
+use super::{FAILURES, Finding, Fix, Severity, Situation};
+use crate::flows::rules::{Barrier, barriers, must_update_password};
+
+type Check = fn(&Situation) -> Option<Finding>;
+
+/// Every check, in the order in which findings of one weight are told. A new one joins here.
+pub(super) const ALL: &[Check] = &[
+    realm_disabled,
+    user_disabled,
+    machine,
+    no_api_key,
+    no_password,
+    identifier_leads_elsewhere,
+    temporary_password,
+    password_reset_required,
+    wrong_passwords,
+    last_failures,
+    log_not_read,
+    mail_not_delivered,
+    invitation_waiting,
+    email_not_verified,
+    signed_in,
+];
+
+fn finding(code: &'static str, severity: Severity, sentence: impl Into<String>) -> Finding {
+    Finding { code, severity, sentence: sentence.into(), at: None, fix: None }
+}
+
+impl Finding {
+    fn at(self, at: denizen_model::Timestamp) -> Self {
+        Self { at: Some(at), ..self }
+    }
+
+    fn fix(self, fix: Fix) -> Self {
+        Self { fix: Some(fix), ..self }
+    }
+}
+
+fn bars(s: &Situation, barrier: Barrier) -> bool {
+    barriers(&s.user, s.password().is_some()).any(|found| found == barrier)
+}
+
+/// `1 time`, `3 times`.
+fn times(count: usize) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
+fn realm_disabled(s: &Situation) -> Option<Finding> {
+    (!s.realm.enabled).then(|| {
+        let sentence = format!("The realm {} is disabled: nobody can sign in to it.", s.realm.display_name);
+        finding("realm-disabled", Severity::Blocking, sentence).fix(Fix::EnableRealm)
+    })
+}
+
+fn user_disabled(s: &Situation) -> Option<Finding> {
+    if !bars(s, Barrier::Disabled) {
+        return None;
+    }
+    let by = s.log.as_ref().and_then(|log| log.disabled.as_ref()).map(|event| event.actor.name.as_str());
+    let by = by.filter(|name| !name.is_empty()).map(|name| format!(" by {name}")).unwrap_or_default();
+    let why = match &s.user.disabled_reason {
+        Some(reason) => format!(": {}", reason.trim_end_matches('.')),
+        None => ", without a reason".to_owned(),
+    };
+    let found = finding("user-disabled", Severity::Blocking, format!("The account was disabled{by}{why}."))
+        .fix(Fix::EnableUser);
+    Some(Finding { at: s.user.disabled_at, ..found })
+}
+
+fn machine(s: &Situation) -> Option<Finding> {
+    bars(s, Barrier::Machine).then(|| {
+        let sentence = "This is a machine. It does not sign in on pages; it calls the API with its keys.";
+        finding("machine", Severity::Information, sentence)
+    })
+}
+
+fn no_api_key(s: &Situation) -> Option<Finding> {
+    if s.user.kind != UserKind::Machine || s.keys.iter().any(|key| !key.is_expired(s.now)) {
+        return None;
+    }
+    let last = s.keys.iter().filter_map(|key| key.expires_at).max();
+    let found = match last {
+        Some(at) => finding("api-keys-expired", Severity::Blocking, "All its API keys have expired.").at(at),
+        None => finding("no-api-key", Severity::Blocking, "It has no API key."),
+    };
+    Some(found.fix(Fix::CreateApiKey))
+}
+
+fn no_password(s: &Situation) -> Option<Finding> {
+    (bars(s, Barrier::NoPassword) && s.user.kind == UserKind::Human).then(|| {
+        let sentence = "No password is set, and there is no other way to prove who they are.";
+        finding("no-usable-authenticator", Severity::Blocking, sentence).fix(Fix::SetPassword)
+    })
+}
+
+fn identifier_leads_elsewhere(s: &Situation) -> Option<Finding> {
+    if s.user.kind == UserKind::Machine {
+        return None;
+    }
+    let astray: Vec<&str> = s.identifiers.iter().filter(|(_, leads)| !leads).map(|(typed, _)| typed.as_str()).collect();
+    let own = s.identifiers.iter().find(|(_, leads)| *leads).map(|(typed, _)| typed.as_str());
+    match (astray.first(), own) {
+        (None, _) => None,
+        (Some(typed), Some(own)) => {
+            let sentence = format!(
+                "Signing in as {typed} does not lead to this account: another one has that email or username. {own} does."
+            );
+            Some(finding("ambiguous-identifier", Severity::Information, sentence).fix(Fix::ChangeEmail))
+        }
+        (Some(typed), None) => {
+            let sentence =
+                format!("Signing in as {typed} does not lead to this account: another one has that email or username.");
+            Some(finding("ambiguous-identifier", Severity::Blocking, sentence).fix(Fix::ChangeEmail))
+        }
+    }
+}
+
+fn temporary_password(s: &Situation) -> Option<Finding> {
+    let password = s.password().filter(|password| password.temporary)?;
+    let sentence = "The password is a temporary one. It works once, and a new one is asked for at that sign-in.";
+    let found = finding("temporary-password", Severity::Step, sentence);
+    Some(found.at(password.registered_at).fix(Fix::TemporaryPassword))
+}
+
+fn password_reset_required(s: &Situation) -> Option<Finding> {
+    let password = s.password().filter(|password| !password.temporary)?;
+    must_update_password(&s.user, password.temporary).then(|| {
+        let sentence = "A new password is required: it is asked for at the next sign-in, after the present one.";
+        finding("password-reset-required", Severity::Step, sentence).fix(Fix::TemporaryPassword)
+    })
+}
+
+fn wrong_passwords(s: &Situation) -> Option<Finding> {
+    let failed = s.user.failed_password_attempts;
+    (failed > 0 && s.password().is_some()).then(|| {
+        let failed = times(usize::try_from(failed).unwrap_or(usize::MAX));
+        let sentence = format!("A wrong password was typed {failed} since the last right one.");
+        finding("wrong-passwords", Severity::Information, sentence).fix(Fix::TemporaryPassword)
+    })
+}
+
+fn reason(event: &Event) -> &str {
+    event.details.get("reason").and_then(Value::as_str).unwrap_or("no reason was kept")
+}
+
+fn last_failures(s: &Situation) -> Option<Finding> {
+    let failures = &s.log.as_ref()?.failures;
+    let last = failures.first()?;
+    let device = last.user_agent.as_deref().map(|agent| format!(", {}", device_label(agent))).unwrap_or_default();
+    let from = last.ip.as_deref().map(|ip| format!(", from {ip}")).unwrap_or_default();
+    let mut sentence = format!("The last attempt failed: {}{device}{from}.", reason(last));
+    let mut others: Vec<(&str, usize)> = Vec::new();
+    for event in failures.iter().skip(1) {
+        match others.iter_mut().find(|(why, _)| *why == reason(event)) {
+            Some((_, count)) => *count += 1,
+            None => others.push((reason(event), 1)),
+        }
+    }
+    if !others.is_empty() {
+        let told: Vec<String> = others.iter().map(|(why, count)| format!("{why} ({})", times(*count))).collect();
+        let full = failures.len() >= usize::try_from(FAILURES).unwrap_or(usize::MAX);
+        sentence.push_str(&format!(" Before{}: {}.", if full { ", among others" } else { "" }, told.join(", ")));
+    }
+    Some(finding("last-failures", Severity::Information, sentence).at(last.at).fix(Fix::ReadActivity))
+}
+
+fn log_not_read(s: &Situation) -> Option<Finding> {
+    s.log.is_none().then(|| {
+        let sentence = "Past attempts were not looked at: you may not read the audit log.";
+        finding("log-not-read", Severity::Information, sentence)
+    })
+}
+
+fn mail_not_delivered(s: &Situation) -> Option<Finding> {
+    let message = s.last_message.as_ref().filter(|message| message.sent_at.is_none())?;
+    let why = message.last_error.as_ref()?;
+    let sentence = format!("The last message to {} did not arrive: {}.", message.recipient, why.trim_end_matches('.'));
+    Some(finding("mail-not-delivered", Severity::Information, sentence).at(message.created_at).fix(Fix::ChangeEmail))
+}
+
+fn invitation_waiting(s: &Situation) -> Option<Finding> {
+    let at = s.invited_at?;
+    let sentence = "An invitation to their email waits to be accepted.";
+    Some(finding("invitation-waiting", Severity::Information, sentence).at(at))
+}
+
+fn email_not_verified(s: &Situation) -> Option<Finding> {
+    let waiting = s.user.email.is_some() && s.user.email_state != VerificationState::Verified;
+    (waiting && s.user.kind == UserKind::Human).then(|| {
+        let sentence = match s.user.email_state {
+            VerificationState::VerificationRequested => {
+                "Their email is not verified yet; a verification was asked for."
+            }
+            _ => "Their email is not verified.",
+        };
+        let sentence = format!("{sentence} This does not keep them out.");
+        finding("email-not-verified", Severity::Information, sentence).fix(Fix::VerifyEmail)
+    })
+}
+
+fn signed_in(s: &Situation) -> Option<Finding> {
+    let live = s.sessions.iter().filter(|session| session.is_live(s.now));
+    let devices: Vec<&str> = live.map(|session| session.device.as_str()).take(3).collect();
+    (!devices.is_empty()).then(|| {
+        let sentence = format!("They are signed in at this moment: {}.", devices.join(", "));
+        let found = finding("signed-in", Severity::Information, sentence);
+        Finding { at: s.user.last_sign_in_at, ..found }
+    })
+}
