@@ -1,5 +1,6 @@
 //! Users: the record of a person or a machine (PRODUCT §3), and how lists of them are asked for (§4).
 
+mod columns;
 mod index;
 mod query;
 
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+pub use columns::{COLUMNS_PARAMETER, UserColumn};
 pub use index::{Facet, is_one_typo_away, marks, typo_variants, word_beginning};
 pub use query::{
     ATTRIBUTE_FILTER, FILTERS, FilterSpec, FilterValues, MAX_SEARCH, NOT_A_SPAN, NOT_A_TIME, Span, Typed, UserFilters,

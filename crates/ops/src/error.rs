@@ -138,7 +138,9 @@ impl From<store::Error> for Error {
         match &error {
             store::Error::Constraint(name) => match name.as_str() {
                 "users_username_key" => taken("username", "This username"),
-                "roles_name_key" | "groups_name_key" | "organizations_name_key" => taken("name", "This name"),
+                "roles_name_key" | "groups_name_key" | "organizations_name_key" | "saved_views_name_key" => {
+                    taken("name", "This name")
+                }
                 "attribute_definitions_attribute_key" => taken("key", "This key"),
                 "clients_client_id" => taken("client_id", "This client id"),
                 "realms_slug" => taken("slug", "This name"),

@@ -23,7 +23,10 @@ pub use create::{Created, create_human, create_machine};
 pub(crate) use create::{create_bare_machine, human, machine, prepare_password};
 pub use denizen_store::users::UserPage;
 pub use export::{Export, ExportEnd, export};
-pub use query::{Applied, Asked, Listed, Understood, complete, list, parse_sort, understand};
+pub use query::{
+    Applied, Asked, Listed, Understood, Wrong, complete, list, list_what_is_understood, parse_sort,
+    searchable_attributes, understand,
+};
 pub use update::{Contact, disable, enable, set_verification, update};
 pub(crate) use update::{apply, differences, store_in};
 pub(crate) use update::{disable_in, enable_in};

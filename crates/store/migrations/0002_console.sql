@@ -217,6 +217,7 @@ CREATE TABLE saved_views (
 );
 CREATE UNIQUE INDEX saved_views_name_key ON saved_views (realm_id, owner_id, name_key);
 CREATE INDEX saved_views_by_owner ON saved_views (owner_id);
+CREATE INDEX saved_views_shared ON saved_views (realm_id, name_key) WHERE shared;
 
 -- What a person's record shares with its likely duplicates: a letter for the reason and a hash.
 CREATE TABLE duplicate_keys (

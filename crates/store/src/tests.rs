@@ -169,6 +169,7 @@ fn statements() -> Vec<(&'static str, Sql)> {
         organizations::STATEMENTS,
         realms::STATEMENTS,
         roles::STATEMENTS,
+        saved_views::STATEMENTS,
         sessions::STATEMENTS,
         users::STATEMENTS,
         users::BATCH_STATEMENTS,

@@ -22,6 +22,8 @@ showTheme();
 /* Menus: close on a click elsewhere, on Escape, and when focus leaves. */
 const openMenus = () => $$("details.menu[open]");
 document.addEventListener("click", (event) => {
+  // A form's first button is clicked by Enter in any of its fields.
+  if (event.detail === 0) return;
   for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
 });
 document.addEventListener("focusin", (event) => {
@@ -29,11 +31,12 @@ document.addEventListener("focusin", (event) => {
 });
 document.addEventListener("keydown", (event) => {
   const [menu] = openMenus();
-  if (!menu) return;
+  if (!menu || event.defaultPrevented) return;
   if (event.key === "Escape") {
+    event.preventDefault();
     menu.open = false;
     $("summary", menu).focus();
-  } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+  } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !event.target.closest("input, select, textarea")) {
     const items = $$("a, button", $(".menu-panel", menu));
     if (items.length === 0) return;
     event.preventDefault();

@@ -15,7 +15,7 @@ fn album() -> Option<PathBuf> {
     std::env::var_os("SCREENSHOTS").map(PathBuf::from)
 }
 
-async fn sign_in_to_console(browser: &Browser, server: &Server) {
+pub(crate) async fn sign_in_to_console(browser: &Browser, server: &Server) {
     browser.open(&server.url("/admin/main/users")).await;
     browser.sign_in(OWNER_EMAIL, OWNER_PASSWORD).await;
     browser.comes_to("/admin/main/users").await;
@@ -38,6 +38,7 @@ on_both_engines! {
         sign_in_to_console(&browser, &server).await;
         browser.sees(OWNER_EMAIL).await;
 
+        browser.find("[aria-label='Other ways to add users']").await.click().await.unwrap();
         browser.click("Create user").await;
         browser.fill("email", "zoë@example.com").await;
         browser.fill("given_name", "Zoë").await;
@@ -193,6 +194,9 @@ async fn every_page_opens_without_a_complaint() {
         ("users".to_owned(), "users"),
         ("users?q=nobody-is-called-this".to_owned(), "users-no-match"),
         ("users?q=sample&status=active&kind=human".to_owned(), "users-filtered"),
+        ("users?q=status%3Aasleep".to_owned(), "users-wrong-filter"),
+        ("users?columns=email,phone,username,reference,kind,labels,admin_role,last_sign_in_at,created_at,failed_attempts".to_owned(), "users-columns"),
+        ("users/views/new?status=disabled".to_owned(), "users-save-view"),
         ("users/new".to_owned(), "users-new"),
         ("users/new-machine".to_owned(), "users-new-machine"),
         (format!("users/{user}"), "user-details"),

@@ -24,3 +24,5 @@ mod nodes;
 mod oauth;
 #[cfg(test)]
 mod relying_parties;
+#[cfg(test)]
+mod users_list;

@@ -439,7 +439,7 @@ mod tests {
             (names, rows),
             (vec!["a".into(), "b".into()], vec![vec!["1".into(), "2".into()], vec!["3".into(), "4".into()]])
         );
-        let text = "{\"email\": \"a\", \"attributes\": {\"x\": 1}}\nbroken\n{\"phone\": null, \"email\": \"b\"}\n";
+        let text = "{\"attributes\": {\"x\": 1}, \"email\": \"a\"}\nbroken\n{\"email\": \"b\", \"phone\": null}\n";
         let (names, rows) = preview(ImportFormat::Jsonl, text, b',', 2).unwrap();
         assert_eq!(names, ["attributes.x", "email", "phone"]);
         assert_eq!(rows, [["1", "a", ""], ["", "b", ""]]);

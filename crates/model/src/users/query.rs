@@ -119,7 +119,7 @@ pub struct UserQuery {
     pub direction: Direction,
     /// Where the page starts.
     pub after: Option<Cursor>,
-    /// Whether the page is the one before that place, not the one after it.
+    /// Whether the page is the one before that place, not the one after it; without a place, the last page.
     pub backward: bool,
     /// How many at the most.
     pub limit: u32,

@@ -9,7 +9,7 @@ use denizen_model::{
     text::{self, fold},
     users::{
         ATTRIBUTE_FILTER, FILTERS, Facet, FilterValues, MAX_SEARCH, RequiredAction, Span, UserFilters, UserKind,
-        UserQuery, UserSort, filter_spec, parse_span, parse_time, take_apart,
+        UserQuery, UserSort, as_typed, as_words, filter_spec, parse_span, parse_time, take_apart,
     },
     validation::FieldErrors,
 };
@@ -38,7 +38,7 @@ pub struct Asked {
     pub sort: Option<(UserSort, Direction)>,
     /// Where the page starts.
     pub cursor: Option<Cursor>,
-    /// Whether the page is the one before that place.
+    /// Whether the page is the one before that place; without a place, the last one.
     pub backward: bool,
     /// The page size.
     pub limit: Option<u32>,
@@ -101,7 +101,7 @@ impl Asked {
     pub fn untyped(mut self) -> Self {
         let typed = take_apart(&self.q);
         if !typed.filters.is_empty() {
-            self.q = typed.search;
+            self.q = as_words(&typed.search);
             self.filters.extend(typed.filters);
         }
         self
@@ -138,6 +138,19 @@ pub struct Applied {
     pub words: String,
 }
 
+/// A filter or another part of a query that is not in force, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// Its name.
+    pub name: String,
+    /// Its value, as it was given.
+    pub value: String,
+    /// Whether it was typed into the search box.
+    pub typed: bool,
+    /// What is wrong with it.
+    pub message: String,
+}
+
 /// A query that is understood.
 #[derive(Debug, Clone)]
 pub struct Understood {
@@ -147,6 +160,25 @@ pub struct Understood {
     pub applied: Vec<Applied>,
     /// The search text without them.
     pub search: String,
+    /// What is not in force.
+    pub wrong: Vec<Wrong>,
+}
+
+impl Understood {
+    /// What is in force, as it would be asked for.
+    #[must_use]
+    pub fn asked(&self, sort: Option<(UserSort, Direction)>) -> Asked {
+        let filters = self.applied.iter().map(|one| (one.name.clone(), one.value.clone())).collect();
+        Asked { q: as_words(&self.search), filters, sort, ..Asked::default() }
+    }
+
+    /// The search text with the filters typed in it that are not in force: what is left in the box to be mended.
+    #[must_use]
+    pub fn left_typed(&self) -> String {
+        let wrong = self.wrong.iter().filter(|one| one.typed).map(|one| as_typed(&one.name, &one.value));
+        let words = Some(as_words(&self.search)).filter(|words| !words.is_empty());
+        wrong.chain(words).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// A page of users, the way back, and the filters in force.
@@ -173,25 +205,67 @@ pub async fn list(app: &App, cx: &Cx, may: May<UsersRead>, asked: Asked) -> Resu
         .await
 }
 
+/// A page of users, as far as the query is understood; what is not is left out and named. An order or a place that
+/// does not fit is left out without a word: the search it belonged to has changed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_what_is_understood(app: &App, cx: &Cx, may: May<UsersRead>, asked: Asked) -> Result<Listed> {
+    let (realm, now) = (may.realm(), cx.now);
+    app.db()
+        .read(move |tx| {
+            let mut asked = asked.clone();
+            let mut understood = take(tx, realm, now, &asked)?;
+            if understood.wrong.iter().any(|one| one.name == "sort" || one.name == "cursor") {
+                if understood.wrong.iter().any(|one| one.name == "sort") {
+                    asked.sort = None;
+                }
+                (asked.cursor, asked.backward) = (None, false);
+                understood = take(tx, realm, now, &asked)?;
+            }
+            let users = store::users::list_both_ways(tx, realm, &understood.query)?;
+            Ok(Listed { users, understood })
+        })
+        .await
+}
+
 /// Puts what is asked into what the store understands.
 ///
 /// # Errors
 /// What is wrong with the search text, with each filter, with the order or the place.
 pub fn understand(tx: &mut ReadTx<'_>, realm: RealmId, now: Timestamp, asked: &Asked) -> Result<Understood> {
+    let understood = take(tx, realm, now, asked)?;
     let mut errors = FieldErrors::new();
-    if asked.q.chars().count() > MAX_SEARCH {
-        errors.add("q", format!("Must be at most {MAX_SEARCH} characters long."));
+    for wrong in &understood.wrong {
+        errors.add(&wrong.name, wrong.message.as_str());
     }
-    if text::has_control(&asked.q) {
-        errors.add("q", "Must not contain control characters.");
+    errors.into_result()?;
+    Ok(understood)
+}
+
+fn take(tx: &mut ReadTx<'_>, realm: RealmId, now: Timestamp, asked: &Asked) -> Result<Understood> {
+    let mut wrong = Vec::new();
+    let mut not = |name: &str, value: &str, typed: bool, message: String| {
+        wrong.push(Wrong { name: name.to_owned(), value: value.to_owned(), typed, message });
+    };
+    let mut text = asked.q.as_str();
+    if text.chars().count() > MAX_SEARCH {
+        not("q", "", false, format!("Must be at most {MAX_SEARCH} characters long."));
+        text = "";
     }
-    let typed = take_apart(&asked.q);
+    if text::has_control(text) {
+        not("q", "", false, "Must not contain control characters.".to_owned());
+        text = "";
+    }
+    let typed = take_apart(text);
     let mut filters = UserFilters::default();
     let mut applied = Vec::new();
-    for (name, value) in asked.filters.iter().chain(&typed.filters) {
+    let given = asked.filters.iter().map(|filter| (filter, false));
+    for ((name, value), is_typed) in given.chain(typed.filters.iter().map(|filter| (filter, true))) {
         match apply(tx, realm, now, &mut filters, name, value)? {
+            Ok(one) if applied.contains(&one) => {}
             Ok(one) => applied.push(one),
-            Err(message) => errors.add(name, message),
+            Err(message) => not(name, value, is_typed, message),
         }
     }
     let searched = !fold(&typed.search).is_empty();
@@ -200,26 +274,25 @@ pub fn understand(tx: &mut ReadTx<'_>, realm: RealmId, now: Timestamp, asked: &A
         false => (UserSort::CreatedAt, Direction::Descending),
     });
     if sort == UserSort::BestMatch && !searched {
-        errors.add("sort", "Only a search has a best match.");
+        not("sort", sort.as_str(), false, "Only a search has a best match.".to_owned());
     }
     let fits = |cursor: &Cursor| {
         let textual = matches!(cursor.key, denizen_model::pages::CursorKey::Text(_));
         textual == sort.is_textual() && cursor.id.parse::<i64>().is_ok()
     };
     if asked.cursor.as_ref().is_some_and(|cursor| !fits(cursor)) {
-        errors.add("cursor", "This cursor belongs to a list in another order.");
+        not("cursor", "", false, "This cursor belongs to a list in another order.".to_owned());
     }
-    errors.into_result()?;
     let query = UserQuery {
         search: searched.then(|| typed.search.clone()),
         filters,
         sort,
         direction,
         after: asked.cursor.clone(),
-        backward: asked.backward && sort != UserSort::BestMatch,
+        backward: asked.backward,
         limit: asked.limit.unwrap_or(DEFAULT_LIMIT),
     };
-    Ok(Understood { query, applied, search: typed.search })
+    Ok(Understood { query, applied, search: typed.search, wrong })
 }
 
 /// Puts one filter in force; or says what is wrong with it.
@@ -420,6 +493,15 @@ fn span_words(text: &str) -> String {
     }
 }
 
+/// The keys of the attributes that can be filtered by.
+///
+/// # Errors
+/// When the database fails.
+pub async fn searchable_attributes(app: &App, _cx: &Cx, may: May<UsersRead>) -> Result<Vec<String>> {
+    let realm = may.realm();
+    app.db().peek(move |tx| Ok(IndexContext::load(tx, realm)?.searchable().to_vec())).await
+}
+
 /// Values that a filter may have and that begin so, for completion.
 ///
 /// # Errors
@@ -467,6 +549,14 @@ mod tests {
         let wrong = wrong.unwrap_err();
         let fields: Vec<&str> = wrong.iter().map(|(field, _)| field).collect();
         assert_eq!(fields, ["attr.", "limit", "q", "sort", "statsu"]);
+    }
+
+    #[test]
+    fn typed_filters_move_and_quoted_words_stay_words() {
+        let asked = Asked { q: r#""http:x" status:disabled ana"#.to_owned(), ..Asked::default() }.untyped();
+        assert_eq!(asked.q, r#""http:x" ana"#);
+        assert_eq!(asked.filters, [("status".to_owned(), "disabled".to_owned())]);
+        assert_eq!(asked.clone().untyped(), asked);
     }
 
     #[test]

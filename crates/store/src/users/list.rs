@@ -68,7 +68,7 @@ const COMMON: f64 = 0.2;
 pub struct UserPage {
     /// The page.
     pub page: Page<User>,
-    /// The place before which the page before ends; `None` on the first, and in a list by best match.
+    /// The place before which the page before ends; `None` on the first.
     pub previous: Option<Cursor>,
 }
 
@@ -99,12 +99,12 @@ fn list_within(tx: &mut ReadTx<'_>, realm: RealmId, query: &UserQuery, limits: L
     }
     let place = |row: &Row| Cursor { key: row.key.clone(), id: row.num.to_string() };
     let (first, last) = (rows.first().map(place), rows.last().map(place));
-    // Whoever comes back from a place knows that there is something after it.
+    // Whoever comes from a place knows that there is something on its other side.
     let placed = query.after.is_some();
     let (before, after) = if query.backward { (more, placed) } else { (placed, more) };
     Ok(UserPage {
         page: Page { items: read_users(tx, &rows)?, next: last.filter(|_| after), total: found.total },
-        previous: first.filter(|_| before && query.sort != UserSort::BestMatch),
+        previous: first.filter(|_| before),
     })
 }
 
@@ -137,7 +137,7 @@ fn find_rows(tx: &mut ReadTx<'_>, realm: RealmId, query: &UserQuery, limits: Lim
     }
     let population = count_all(tx, realm, None, None)?.count;
     let (order, bounds) = match query.sort {
-        UserSort::BestMatch => (best::NEWEST, Bounds::default()),
+        UserSort::BestMatch => (best::Way { backward: query.backward }.newest(), Bounds::default()),
         _ => (order, Bounds::after(query)),
     };
     let sample = Sample::take(tx, realm_num, &order, &bounds, &tests, population, limits.small)?;

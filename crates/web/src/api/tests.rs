@@ -10,6 +10,7 @@ mod inputs;
 mod invitations;
 mod jobs;
 mod messages;
+mod views;
 
 use std::sync::{
     Arc,

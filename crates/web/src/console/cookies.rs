@@ -13,7 +13,11 @@ pub(super) const PENDING: &str = "denizen_console_login_";
 pub(super) const FLASH: &str = "denizen_flash";
 /// The cookie that remembers the realm last used.
 pub(super) const REALM: &str = "denizen_realm";
-/// For how long that is remembered.
+/// The cookie that remembers the columns of the list of users.
+pub(super) const COLUMNS: &str = "denizen_columns";
+/// The cookie that remembers how close the rows of lists stand.
+pub(super) const DENSITY: &str = "denizen_density";
+/// For how long these are remembered.
 pub(super) const A_YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 fn is_https(app: &App) -> bool {

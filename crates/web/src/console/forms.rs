@@ -27,6 +27,17 @@ impl Fields {
         }
     }
 
+    /// The fields of a query string.
+    #[cfg(test)]
+    pub(super) fn made(query: &str) -> Self {
+        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+
+    /// All fields, in order.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
     #[cfg(test)]
     pub(super) fn from_pairs(pairs: Vec<(String, String)>) -> Self {
         Self(pairs)

@@ -35,8 +35,6 @@ pub(super) fn is_scarce(matches: usize) -> bool {
     matches < SCARCE
 }
 
-pub(super) const NEWEST: Order = Order { sort: UserSort::CreatedAt, direction: Direction::Descending };
-
 /// What was typed, as it is compared with whole fields.
 struct Wanted {
     text: String,
@@ -72,26 +70,54 @@ pub(super) fn find(tx: &mut ReadTx<'_>, mut search: Search, query: &UserQuery, t
     let text = fold(query.search.as_deref().unwrap_or(""));
     let username = tx.find(&BY_USERNAME, params![search.realm_num, &text], |row| row.i64("num"))?;
     let wanted = Wanted { text, username };
-    let bounds = Bounds::after(query);
+    let (bounds, way) = (Bounds::after(query), Way { backward: query.backward });
     let asked = search.asked(tx.engine());
     if search.is_worth_asking(&asked, search.limits.few_best) {
         let most = search.limits.few_at_most;
         let found = sql::found_keys(tx, search.realm_num, &search.tests, &asked, most + 1)?;
         if let Some(found) = search.if_few(found) {
             let rows: Vec<Row> = found.iter().map(|keys| wanted.row(keys, false)).collect();
-            return few(tx, &search, &bounds, terms, rows);
+            return few(tx, &search, way, &bounds, terms, rows);
         }
     }
-    many(tx, &search, &bounds, &wanted)
+    many(tx, &search, way, &bounds, &wanted)
 }
 
-const BEST: Order = Order { sort: UserSort::BestMatch, direction: Direction::Ascending };
+/// From the best on, or back to it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way {
+    pub(super) backward: bool,
+}
+
+impl Way {
+    fn ascending(self) -> Direction {
+        if self.backward { Direction::Descending } else { Direction::Ascending }
+    }
+
+    /// By the whole key, or by a text in it.
+    fn by(self, sort: UserSort) -> Order {
+        Order { sort, direction: self.ascending() }
+    }
+
+    /// The newest first; the other way, the oldest.
+    pub(super) fn newest(self) -> Order {
+        let direction = if self.backward { Direction::Ascending } else { Direction::Descending };
+        Order { sort: UserSort::CreatedAt, direction }
+    }
+}
 
 /// A page of few matches, with what is near behind them where they are scarce.
-fn few(tx: &mut ReadTx<'_>, search: &Search, bounds: &Bounds, terms: &[String], rows: Vec<Row>) -> Result<Found> {
+fn few(
+    tx: &mut ReadTx<'_>,
+    search: &Search,
+    way: Way,
+    bounds: &Bounds,
+    terms: &[String],
+    rows: Vec<Row>,
+) -> Result<Found> {
     let count = rows.len();
     let known: BTreeSet<i64> = rows.iter().map(|row| row.num).collect();
-    let mut rows = BEST.page(rows, bounds, search.wanted);
+    let mut rows = way.by(UserSort::BestMatch).page(rows, bounds, search.wanted);
     if !is_scarce(count) || terms.is_empty() {
         return Ok(Found { rows, total: Total::exact(count as u64) });
     }
@@ -103,43 +129,56 @@ fn few(tx: &mut ReadTx<'_>, search: &Search, bounds: &Bounds, terms: &[String], 
     let found = match near.few(tx)? {
         Some(rows) => {
             let total = Total::exact(rows.len() as u64);
-            Found { rows: NEWEST.page(rows, &place, near.wanted), total }
+            Found { rows: way.newest().page(rows, &place, near.wanted), total }
         }
         None => near.many(tx, &place)?,
     };
     let others = found.rows.into_iter().filter(|row| !known.contains(&row.num));
-    rows.extend(others.map(|row| Row { key: near_key(&row), ..row }));
+    let others = others.map(|row| Row { key: near_key(&row), ..row });
+    if !way.backward {
+        rows.extend(others);
+    } else if bounds.place.is_none() || place.place.is_some() {
+        // Back from the end, what is near comes first.
+        rows = others.chain(rows).collect();
+    }
     rows.truncate(usize::try_from(search.wanted).unwrap_or(usize::MAX));
     let total = Total { count: found.total.count + count as u64 - again.min(found.total.count), ..found.total };
     Ok(Found { rows, total })
 }
 
 /// A page of many matches: tier after tier, each by a walk of its own.
-fn many(tx: &mut ReadTx<'_>, search: &Search, bounds: &Bounds, wanted: &Wanted) -> Result<Found> {
+fn many(tx: &mut ReadTx<'_>, search: &Search, way: Way, bounds: &Bounds, wanted: &Wanted) -> Result<Found> {
     let total = search.total(tx)?;
     let mut rows: Vec<Row> = Vec::new();
     let place = bounds.place.as_ref();
-    let tier = place.map_or('1', |place| match &place.key {
-        CursorKey::Text(key) => key.chars().next().unwrap_or('1'),
-        CursorKey::Number(_) => '1',
+    let mut tiers = ['1', '2', '3', '4'];
+    if way.backward {
+        tiers.reverse();
+    }
+    let tier = place.and_then(|place| match &place.key {
+        CursorKey::Text(key) => key.chars().next(),
+        CursorKey::Number(_) => None,
     });
-    for at in ['1', '2', '3', '4'] {
+    // What is near is shown where matches are few; a place there is behind all tiers.
+    let behind = if way.backward { 0 } else { tiers.len() };
+    let first = tier.map_or(0, |tier| tiers.iter().position(|at| *at == tier).unwrap_or(behind));
+    for at in tiers.into_iter().skip(first) {
         let open = search.wanted - i64::try_from(rows.len()).unwrap_or(0);
-        if at < tier || open <= 0 {
-            continue;
+        if open <= 0 {
+            break;
         }
-        let from = place.filter(|_| at == tier);
+        let from = place.filter(|_| Some(at) == tier);
         // Those asked of the index come first, as many as there are answers to whether they are.
         let tests: Vec<Test> = search.tests.iter().cloned().chain(not_before(at, wanted)).collect();
         let keys = match at {
             '1' => sql::identified(tx, search.realm_num, &wanted.text, wanted.username, &tests)?,
-            '2' => beginning(tx, search, &tests, wanted, UserSort::Name, from, open)?,
-            '3' => beginning(tx, search, &tests, wanted, UserSort::Email, from, open)?,
-            _ => rest(tx, search, &tests, from, open)?,
+            '2' => beginning(tx, search, &tests, wanted, way.by(UserSort::Name), from, open)?,
+            '3' => beginning(tx, search, &tests, wanted, way.by(UserSort::Email), from, open)?,
+            _ => rest(tx, search, &tests, way.newest(), from, open)?,
         };
         let found = keys.iter().map(|keys| wanted.row(keys, false)).collect();
         let bounds = Bounds { place: from.cloned(), ..Bounds::default() };
-        rows.extend(BEST.page(found, &bounds, open));
+        rows.extend(way.by(UserSort::BestMatch).page(found, &bounds, open));
     }
     Ok(Found { rows, total })
 }
@@ -167,11 +206,10 @@ fn beginning(
     search: &Search,
     tests: &[Test],
     wanted: &Wanted,
-    sort: UserSort,
+    order: Order,
     from: Option<&Row>,
     limit: i64,
 ) -> Result<Vec<Keys>> {
-    let order = Order { sort, direction: Direction::Ascending };
     let place = from.map(|row| match &row.key {
         CursorKey::Text(key) => Row { num: row.num, key: CursorKey::Text(key.get(1..).unwrap_or("").to_owned()) },
         CursorKey::Number(_) => row.clone(),
@@ -180,20 +218,27 @@ fn beginning(
     sql::walk_keys(tx, search.realm_num, &order, &bounds, i64::MAX, tests, limit)
 }
 
-/// All others, the newest first.
-fn rest(tx: &mut ReadTx<'_>, search: &Search, tests: &[Test], from: Option<&Row>, limit: i64) -> Result<Vec<Keys>> {
+/// All others, the newest first; or the oldest, from the other end.
+fn rest(
+    tx: &mut ReadTx<'_>,
+    search: &Search,
+    tests: &[Test],
+    order: Order,
+    from: Option<&Row>,
+    limit: i64,
+) -> Result<Vec<Keys>> {
     let place = from.map(|row| match &row.key {
         CursorKey::Text(key) => newest_row(key),
         CursorKey::Number(_) => row.clone(),
     });
     let bounds = Bounds { place, ..Bounds::default() };
     if let Some(stretch) = search.stretch() {
-        let found = sql::walk_keys(tx, search.realm_num, &NEWEST, &bounds, stretch, tests, limit)?;
+        let found = sql::walk_keys(tx, search.realm_num, &order, &bounds, stretch, tests, limit)?;
         if i64::try_from(found.len()).unwrap_or(i64::MAX) >= limit {
             return Ok(found);
         }
     }
-    sql::sorted_keys(tx, search.realm_num, &NEWEST, &bounds, tests, &search.asked(tx.engine()), limit)
+    sql::sorted_keys(tx, search.realm_num, &order, &bounds, tests, &search.asked(tx.engine()), limit)
 }
 
 /// That a user has each of the words, or what is near to it; or only the latter.

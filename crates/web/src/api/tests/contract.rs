@@ -35,6 +35,7 @@ fn body(operation: &Map<String, Value>) -> Option<Value> {
         "create_invitations" => json!({"invitations": []}),
         "create_client" => json!({"name": ""}),
         "set_password" => json!({"password": "correct horse battery"}),
+        "create_user_view" => json!({"name": ""}),
         "create_api_key" => json!({"name": "key"}),
         "grant_admin_role" => json!({"role": "auditor"}),
         _ => json!({}),

@@ -17,6 +17,7 @@ mod roles;
 mod sessions;
 mod state;
 mod view;
+mod views;
 
 use axum::{Json, http::StatusCode};
 use denizen_model::{
@@ -42,6 +43,7 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
     OpenApiRouter::new()
         .routes(routes!(list, create::create))
         .routes(routes!(read, change, delete))
+        .merge(views::endpoints())
         .merge(bulk::endpoints())
         .merge(export::endpoints())
         .merge(import::endpoints())

@@ -4,6 +4,7 @@ mod attributes;
 mod groups;
 mod import;
 mod jobs;
+mod list;
 mod mail;
 mod pages;
 mod profile;

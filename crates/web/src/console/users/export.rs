@@ -39,7 +39,10 @@ const USUAL: &[&str] = &["id", "username", "email", "phone", "name", "enabled", 
 
 pub(super) async fn ask(page: ConsoleCx, RawQuery(query): RawQuery) -> Answer {
     page.may::<UsersExport>()?;
-    show(&page, list_query(query.as_deref().unwrap_or("")), "csv", USUAL, Errors::new()).await
+    let query = query.as_deref().unwrap_or("");
+    let columns = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "columns").map(|(_, value)| value);
+    let chosen: Vec<&str> = columns.as_deref().map_or_else(|| USUAL.to_vec(), |names| names.split(',').collect());
+    show(&page, list_query(query), "csv", &chosen, Errors::new()).await
 }
 
 async fn show(page: &ConsoleCx, query: String, format: &str, chosen: &[&str], errors: Errors) -> Answer {

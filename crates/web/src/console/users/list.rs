@@ -1,45 +1,155 @@
-//! The list of users: search as you type, filters, sorting, paging that holds its place.
+//! The list of users: search as you type, filters, columns, sorting, paging that holds its place, saved views.
 
+mod complete;
+mod filters;
+mod row;
+mod state;
+mod views;
+mod words;
+
+use axum::{Router, response::Response, routing::get};
 use denizen_model::{
-    pages::{Cursor, Direction, Page, Total},
-    users::{User, UserKind, UserSort},
+    pages::{Direction, Page, Total},
+    permissions::Permission,
+    users::{UserColumn, UserSort, as_typed, take_apart},
 };
-use denizen_ops::{Error, ErrorKind, users};
+use denizen_ops::{
+    saved_views,
+    users::{self, Understood, Wrong},
+};
 use http::HeaderMap;
 use serde::Serialize;
 
-use super::show::{failed_attempts, user_href};
+use self::{
+    filters::{Chip, Group},
+    row::Row,
+    state::{Density, Place, Read, State},
+    views::Views,
+};
 use crate::{
+    Web,
+    card::{see_other, with_cookie},
     console::{
-        Answer,
-        forms::{Asked, Fields},
+        Answer, cookies,
+        forms::Asked,
         frame::{At, ConsoleCx, Section},
-        words::{Label, count, number, query, user_labels},
+        words::{count, number, query},
     },
-    render::{TimeView, hue, initials},
 };
 
-const PAGE: u32 = 50;
+/// The routes.
+pub(super) fn router() -> Router<Web> {
+    Router::new()
+        .route("/admin/{realm}/users", get(show).post(super::new::create))
+        .route("/admin/{realm}/users/complete", get(complete::complete))
+        .merge(views::router())
+}
 
 #[derive(Serialize)]
 struct ListPage {
+    /// The address of what is shown.
+    href: String,
     q: String,
     hidden: Vec<Hidden>,
-    filters: Vec<Filter>,
+    wrong: Vec<WrongView>,
+    chips: Vec<Chip>,
     clear_href: Option<String>,
     filtered: bool,
+    summary: String,
+    groups: Vec<Group>,
+    display: Display,
+    density: &'static str,
     columns: Vec<Column>,
     users: Vec<Row>,
-    /// What can be done to several at once; empty hides the boxes.
-    bulk: [(); 0],
+    bulk: Bulk,
+    export_href: Option<String>,
+    can_import: bool,
     total: TotalView,
-    page: Pager,
+    pages: Pages,
+    views: Views,
 }
 
 #[derive(Serialize)]
 struct Hidden {
-    name: &'static str,
+    name: String,
     value: String,
+}
+
+#[derive(Serialize)]
+struct WrongView {
+    what: String,
+    message: String,
+}
+
+/// What the Display menu offers.
+#[derive(Serialize)]
+struct Display {
+    columns: Vec<ColumnChoice>,
+    sorts: Vec<SortChoice>,
+}
+
+#[derive(Serialize)]
+struct ColumnChoice {
+    name: &'static str,
+    label: &'static str,
+    shown: bool,
+}
+
+#[derive(Serialize)]
+struct SortChoice {
+    value: String,
+    label: String,
+    current: bool,
+}
+
+#[derive(Serialize)]
+struct Column {
+    id: &'static str,
+    label: &'static str,
+    sort: Option<&'static str>,
+    href: Option<String>,
+}
+
+/// What can be done to several at once.
+#[derive(Serialize)]
+struct Bulk {
+    actions: Vec<BulkAction>,
+    /// The list's query string: all that match.
+    query: String,
+    expected_count: u64,
+    /// `12,482`, when more match than the page shows.
+    all: Option<String>,
+}
+
+#[derive(Serialize)]
+struct BulkAction {
+    action: &'static str,
+    label: &'static str,
+    danger: bool,
+}
+
+#[derive(Serialize)]
+struct TotalView {
+    text: String,
+    exact: bool,
+}
+
+/// The ways to other pages of the list.
+#[derive(Serialize)]
+struct Pages {
+    summary: String,
+    first_href: Option<String>,
+    prev_href: Option<String>,
+    next_href: Option<String>,
+    last_href: Option<String>,
+}
+
+/// Serializes to what the pager shows.
+#[derive(Serialize)]
+pub(in crate::console) struct Pager {
+    pub summary: String,
+    pub prev_href: Option<String>,
+    pub next_href: Option<String>,
 }
 
 /// A filter as a chip with its menu.
@@ -59,182 +169,6 @@ pub(super) struct FilterOption {
     pub(super) current: bool,
 }
 
-#[derive(Serialize)]
-struct Column {
-    id: &'static str,
-    label: &'static str,
-    sort: Option<&'static str>,
-    href: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Row {
-    id: String,
-    href: String,
-    name: String,
-    identifier: String,
-    initials: String,
-    hue: u8,
-    kind: &'static str,
-    labels: Vec<Label>,
-    last_sign_in_at: Option<TimeView>,
-    created_at: TimeView,
-    failed_attempts: Option<Failed>,
-    enabled: bool,
-    is_admin: bool,
-    actions: RowActions,
-}
-
-#[derive(Serialize)]
-struct Failed {
-    text: String,
-    title: String,
-}
-
-#[derive(Serialize)]
-struct RowActions {
-    require_reset: bool,
-    temporary_password: bool,
-    administrator: bool,
-    disable: bool,
-    enable: bool,
-    delete: bool,
-}
-
-#[derive(Serialize)]
-struct TotalView {
-    text: String,
-    exact: bool,
-}
-
-/// Serializes to what the pager shows.
-#[derive(Serialize)]
-pub(in crate::console) struct Pager {
-    pub summary: String,
-    pub prev_href: Option<String>,
-    pub next_href: Option<String>,
-}
-
-/// The state of the list, all of which lives in the address.
-#[derive(Clone)]
-struct State {
-    q: String,
-    kind: Option<UserKind>,
-    enabled: Option<bool>,
-    sort: Option<(UserSort, Direction)>,
-}
-
-impl State {
-    fn read(asked: &Fields) -> Self {
-        Self {
-            q: asked.text("q").trim().to_owned(),
-            kind: UserKind::from_name(asked.text("kind")),
-            enabled: match asked.text("status") {
-                "active" => Some(true),
-                "disabled" => Some(false),
-                _ => None,
-            },
-            sort: users::parse_sort(asked.text("sort")).ok(),
-        }
-    }
-
-    fn status(&self) -> &'static str {
-        match self.enabled {
-            Some(true) => "active",
-            Some(false) => "disabled",
-            None => "",
-        }
-    }
-
-    fn sort_text(&self) -> String {
-        let text = |(sort, direction): (UserSort, Direction)| {
-            format!("{}{sort}", if direction == Direction::Descending { "-" } else { "" })
-        };
-        self.sort.map(text).unwrap_or_default()
-    }
-
-    /// The address of the list in this state, at a place in it.
-    fn href(&self, page: &ConsoleCx, place: (&str, &str)) -> String {
-        let kind = self.kind.map_or("", UserKind::as_str);
-        let sort = self.sort_text();
-        let pairs = [("q", self.q.as_str()), ("kind", kind), ("status", self.status()), ("sort", &sort), place];
-        format!("{}{}", page.href("users"), query(&pairs))
-    }
-
-    /// The same state but for one thing, from the first page.
-    fn with(&self, page: &ConsoleCx, change: impl FnOnce(&mut Self)) -> String {
-        let mut other = self.clone();
-        change(&mut other);
-        other.href(page, ("", ""))
-    }
-
-    fn filters(&self, page: &ConsoleCx) -> Vec<Filter> {
-        let kind = |label, kind| FilterOption {
-            label,
-            href: self.with(page, |state| state.kind = Some(kind)),
-            current: self.kind == Some(kind),
-        };
-        let status = |label, enabled| FilterOption {
-            label,
-            href: self.with(page, |state| state.enabled = Some(enabled)),
-            current: self.enabled == Some(enabled),
-        };
-        vec![
-            filter("kind", "Kind", vec![kind("Person", UserKind::Human), kind("Machine", UserKind::Machine)], || {
-                self.with(page, |state| state.kind = None)
-            }),
-            filter("status", "Status", vec![status("Active", true), status("Disabled", false)], || {
-                self.with(page, |state| state.enabled = None)
-            }),
-        ]
-    }
-
-    fn column(
-        &self,
-        page: &ConsoleCx,
-        id: &'static str,
-        label: &'static str,
-        sort: UserSort,
-        first: Direction,
-    ) -> Column {
-        let newest_first = (UserSort::CreatedAt, Direction::Descending);
-        let in_force = self.sort.or_else(|| self.q.is_empty().then_some(newest_first));
-        let (next, shown) = match in_force.filter(|(by, _)| *by == sort) {
-            Some((_, Direction::Ascending)) => (Direction::Descending, Some("ascending")),
-            Some((_, Direction::Descending)) => (Direction::Ascending, Some("descending")),
-            None => (first, None),
-        };
-        let href = self.with(page, |state| state.sort = Some((sort, next)));
-        Column { id, label, sort: shown, href: Some(href) }
-    }
-
-    fn columns(&self, page: &ConsoleCx) -> Vec<Column> {
-        use Direction::{Ascending, Descending};
-        vec![
-            self.column(page, "name", "Name", UserSort::Name, Ascending),
-            // Administrators come to the top.
-            self.column(page, "labels", "Labels", UserSort::Role, Descending),
-            self.column(page, "last_sign_in_at", "Last sign-in", UserSort::LastSignInAt, Descending),
-            self.column(page, "created_at", "Created", UserSort::CreatedAt, Descending),
-        ]
-    }
-
-    /// What is asked for at a place of this list. With `backward` the page ends there.
-    fn asked(&self, cursor: Option<Cursor>, backward: bool) -> users::Asked {
-        let kind = self.kind.map_or("", UserKind::as_str);
-        let filters = [("kind", kind), ("status", self.status())];
-        let filters = filters.iter().filter(|(_, value)| !value.is_empty());
-        users::Asked {
-            q: self.q.clone(),
-            filters: filters.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-            sort: self.sort,
-            cursor,
-            backward,
-            limit: Some(PAGE),
-        }
-    }
-}
-
 /// A filter whose value is its current option's.
 pub(super) fn filter(
     id: &'static str,
@@ -246,86 +180,244 @@ pub(super) fn filter(
     Filter { id, label, value, clear_href: value.map(|_| clear()), options }
 }
 
-fn total_text(total: Total) -> String {
-    if total.exact { count(total.count, "user", "users") } else { format!("About {} users", number(total.count)) }
+/// What this browser remembers of lists.
+struct Remembered {
+    columns: Vec<UserColumn>,
+    density: Density,
 }
 
-pub(super) async fn show(page: ConsoleCx, Asked(asked): Asked, headers: HeaderMap) -> Answer {
-    let state = State::read(&asked);
-    let place = |name| Cursor::decode(asked.text(name)).ok();
-    let (after, before) = (place("cursor"), place("before"));
-    let backward = before.is_some();
-    let wanted = state.asked(before.or(after), backward);
-    let found = match users::list(page.app(), page.cx(), page.may()?, wanted).await {
-        // A cursor made for another order leads nowhere; the list then begins at its beginning.
-        Err(error) if is_about_the_place(&error) => {
-            users::list(page.app(), page.cx(), page.may()?, state.asked(None, false)).await?
+impl Remembered {
+    fn find(page: &ConsoleCx, headers: &HeaderMap) -> Self {
+        let cookie = |name| cookies::find(page.app(), headers, name);
+        let columns = cookie(cookies::COLUMNS).and_then(|text| UserColumn::read_all(&text.replace('.', ",")).ok());
+        Self {
+            columns: columns.unwrap_or_else(|| UserColumn::DEFAULT.to_vec()),
+            density: cookie(cookies::DENSITY).and_then(Density::from_name).unwrap_or_default(),
         }
-        found => found?,
-    };
-    let content = content(&page, &state, found.users);
-    let at = At::top(Section::Users, "Users");
-    if headers.get("x-partial").is_some_and(|part| part == "rows") {
-        return page.part("console/users/_rows.html", at, &content);
-    }
-    page.page("console/users/list.html", at, &content)
-}
-
-fn is_about_the_place(error: &Error) -> bool {
-    matches!(&*error.kind, ErrorKind::Invalid(errors) if errors.get("cursor").is_some())
-}
-
-fn content(page: &ConsoleCx, state: &State, found: users::UserPage) -> ListPage {
-    let users::UserPage { page: Page { items, next, total }, previous } = found;
-    let link = |name, place: Option<Cursor>| place.map(|place| state.href(page, (name, &place.encode())));
-    let pager =
-        Pager { summary: total_text(total), prev_href: link("before", previous), next_href: link("cursor", next) };
-    let filtered = state.kind.is_some() || state.enabled.is_some();
-    let sort = state.sort_text();
-    let hidden = [("kind", state.kind.map_or("", UserKind::as_str)), ("status", state.status()), ("sort", &sort)];
-    let hidden = hidden.into_iter().filter(|(_, value)| !value.is_empty());
-    ListPage {
-        hidden: hidden.map(|(name, value)| Hidden { name, value: value.to_owned() }).collect(),
-        filters: state.filters(page),
-        clear_href: filtered.then(|| state.with(page, |state| (state.kind, state.enabled) = (None, None))),
-        filtered: filtered || !state.q.is_empty(),
-        columns: state.columns(page),
-        users: items.iter().map(|user| row(page, user)).collect(),
-        bulk: [],
-        total: TotalView { text: total_text(total), exact: total.exact },
-        page: pager,
-        q: state.q.clone(),
     }
 }
 
-fn row(page: &ConsoleCx, user: &User) -> Row {
-    let (can, human) = (page.can(), user.kind == UserKind::Human);
-    let attempts = user.failed_password_attempts.saturating_add(user.failed_otp_attempts);
-    let failed = failed_attempts(user).map(|parts| Failed {
-        text: count(u64::from(attempts), "failed attempt", "failed attempts"),
-        title: format!("Wrong since the last success: {parts}"),
-    });
-    Row {
-        id: user.id.to_string(),
-        href: user_href(page, user.id),
-        name: user.display_name().to_owned(),
-        identifier: user.email.clone().unwrap_or_else(|| user.username.clone()),
-        initials: initials(user.display_name()),
-        hue: hue(&user.id.to_string()),
-        kind: user.kind.as_str(),
-        labels: user_labels(user, false),
-        last_sign_in_at: page.time_opt(user.last_sign_in_at),
-        created_at: page.time(user.created_at),
-        failed_attempts: failed,
-        enabled: user.enabled,
-        is_admin: user.admin_role.is_some(),
-        actions: RowActions {
-            require_reset: human && can.credentials_reset && !user.requires_password_reset,
-            temporary_password: human && can.credentials_set,
-            administrator: can.admins_manage,
-            disable: can.users_write && user.enabled,
-            enable: can.users_write && !user.enabled,
-            delete: can.users_delete,
+/// Leaves what was chosen in the browser.
+fn remember(page: &ConsoleCx, mut response: Response, read: &Read) -> Response {
+    let year = Some(cookies::A_YEAR);
+    if let Some(density) = read.density {
+        response = with_cookie(response, cookies::set(page.app(), cookies::DENSITY, density.as_str(), year));
+    }
+    if read.remember {
+        let cookie = match &read.state.columns {
+            Some(columns) => {
+                let names = UserColumn::write_all(columns).replace(',', ".");
+                cookies::set(page.app(), cookies::COLUMNS, &names, year)
+            }
+            None => cookies::forget(page.app(), cookies::COLUMNS),
+        };
+        response = with_cookie(response, cookie);
+    }
+    response
+}
+
+/// The order of a list that names none.
+fn default_order(understood: &Understood) -> (UserSort, Direction) {
+    match understood.query.search {
+        Some(_) => (UserSort::BestMatch, Direction::Ascending),
+        None => (UserSort::CreatedAt, Direction::Descending),
+    }
+}
+
+/// The state with what is in force: filters that were typed have moved from the text to the others. What is not
+/// understood stays in the text, to be mended, and nowhere else.
+fn settled(asked: &State, understood: &Understood) -> State {
+    let order = (understood.query.sort, understood.query.direction);
+    let typed = !take_apart(&asked.q).filters.is_empty();
+    State {
+        q: if typed { understood.left_typed() } else { asked.q.clone() },
+        filters: understood.applied.iter().map(|one| (one.name.clone(), one.value.clone())).collect(),
+        sort: asked.sort.filter(|sort| *sort == order && order != default_order(understood)),
+        place: match &asked.place {
+            Place::After(_) | Place::Before(_) if understood.query.after.is_none() => Place::First,
+            place => place.clone(),
         },
+        columns: asked.columns.clone(),
+        view: asked.view,
     }
+}
+
+async fn show(page: ConsoleCx, Asked(asked): Asked, headers: HeaderMap) -> Answer {
+    let mut read = Read::of(&asked);
+    let listed = users::list_what_is_understood(page.app(), page.cx(), page.may()?, read.state.asked()).await?;
+    let users::Listed { users, understood } = listed;
+    let state = settled(&read.state, &understood);
+    read.wrong.extend(understood.wrong.iter().cloned());
+    let part = headers.get("x-partial").is_some_and(|part| part == "rows");
+    // The address says in the fewest words what is shown.
+    if !part && read.wrong.is_empty() && (read.wordy || state.q != read.state.q) {
+        return Ok(remember(&page, see_other(&state.href(&page)), &read));
+    }
+    let searchable = match part {
+        true => Vec::new(),
+        false => users::searchable_attributes(page.app(), page.cx(), page.may()?).await?,
+    };
+    let saved = saved_views::list(page.app(), page.cx(), page.may()?).await?;
+    let remembered = Remembered::find(&page, &headers);
+    let shown = Shown {
+        page: &page,
+        in_force: State { q: understood.asked(None).q, ..state.clone() },
+        columns: state.columns.clone().unwrap_or(remembered.columns),
+        density: read.density.unwrap_or(remembered.density),
+        state,
+        understood,
+    };
+    let content = shown.content(users, &read.wrong, Views::of(&page, &shown.in_force, saved), &searchable);
+    let at = At::top(Section::Users, "Users");
+    let response = match part {
+        true => page.part("console/users/_parts.html", at, &content)?,
+        false => page.page("console/users/list.html", at, &content)?,
+    };
+    Ok(remember(&page, response, &read))
+}
+
+/// A list that is to be shown.
+struct Shown<'p> {
+    page: &'p ConsoleCx,
+    state: State,
+    /// The state without what is not understood.
+    in_force: State,
+    understood: Understood,
+    columns: Vec<UserColumn>,
+    density: Density,
+}
+
+impl Shown<'_> {
+    fn content(&self, found: users::UserPage, wrong: &[Wrong], views: Views, searchable: &[String]) -> ListPage {
+        let (page, state) = (self.page, &self.state);
+        let users::UserPage { page: Page { items, next, total }, previous } = found;
+        let link = |place| Some(state.at(place).href(page));
+        let pages = Pages {
+            summary: words::total(total),
+            first_href: previous.is_some().then(|| state.at(Place::First).href(page)),
+            prev_href: previous.and_then(|place| link(Place::Before(place))),
+            last_href: next.is_some().then(|| state.at(Place::Last).href(page)),
+            next_href: next.and_then(|place| link(Place::After(place))),
+        };
+        let filtered = !state.filters.is_empty();
+        let back = state.href(page);
+        ListPage {
+            hidden: self.hidden(),
+            wrong: wrong.iter().map(wrong_view).collect(),
+            chips: filters::chips(page, state, &self.understood),
+            clear_href: filtered.then(|| state.with(|state| state.filters.clear()).href(page)),
+            filtered: filtered || !state.q.is_empty(),
+            summary: words::summary(total, &self.understood),
+            groups: filters::groups(state, searchable),
+            display: self.display(),
+            density: self.density.as_str(),
+            columns: self.columns(),
+            users: items.iter().map(|user| row::row(page, user, &self.columns, &back)).collect(),
+            bulk: self.bulk(total, items.len()),
+            export_href: self.export_href(),
+            can_import: page.can().users_write,
+            total: TotalView { text: words::total(total), exact: total.exact },
+            pages,
+            views,
+            q: state.q.clone(),
+            href: back,
+        }
+    }
+
+    /// What a form of this page sends along besides its own fields.
+    fn hidden(&self) -> Vec<Hidden> {
+        let pairs = self.state.pairs().into_iter().filter(|(name, _)| name != "q");
+        pairs.map(|(name, value)| Hidden { name, value }).collect()
+    }
+
+    fn order(&self) -> (UserSort, Direction) {
+        (self.understood.query.sort, self.understood.query.direction)
+    }
+
+    fn display(&self) -> Display {
+        use Direction::{Ascending, Descending};
+        let choice = |column: &UserColumn| ColumnChoice {
+            name: column.as_str(),
+            label: column.label(),
+            shown: self.columns.contains(column),
+        };
+        let (searched, order) = (self.understood.query.search.is_some(), self.order());
+        let sorts = UserSort::ALL.iter().filter(|sort| **sort != UserSort::BestMatch || searched).flat_map(|sort| {
+            let ways: &[_] = if *sort == UserSort::BestMatch { &[Ascending] } else { &[Ascending, Descending] };
+            ways.iter().map(move |direction| {
+                let words = words::order(*sort, *direction);
+                let mut label: String = words.chars().take(1).flat_map(char::to_uppercase).collect();
+                label.extend(words.chars().skip(1));
+                SortChoice {
+                    value: format!("{}{sort}", if *direction == Descending { "-" } else { "" }),
+                    label,
+                    current: order == (*sort, *direction),
+                }
+            })
+        });
+        Display { columns: UserColumn::ALL.iter().map(choice).collect(), sorts: sorts.collect() }
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        let name = self.column("name", "Name", Some(UserSort::Name));
+        let others = self.columns.iter().map(|column| self.column(column.as_str(), column.label(), column.sort()));
+        [name].into_iter().chain(others).collect()
+    }
+
+    fn column(&self, id: &'static str, label: &'static str, sort: Option<UserSort>) -> Column {
+        use Direction::{Ascending, Descending};
+        let shown = sort.filter(|sort| self.order().0 == *sort).map(|_| self.order().1);
+        let href = sort.map(|sort| {
+            let next = match shown {
+                Some(Ascending) => Descending,
+                Some(Descending) => Ascending,
+                None => sort.natural(),
+            };
+            self.state.with(|state| state.sort = Some((sort, next))).href(self.page)
+        });
+        let sort = shown.map(|direction| if direction == Ascending { "ascending" } else { "descending" });
+        Column { id, label, sort, href }
+    }
+
+    fn bulk(&self, total: Total, shown: usize) -> Bulk {
+        use Permission::{CredentialsReset, GroupsWrite, SessionsRevoke, UsersDelete, UsersWrite};
+        let all = [
+            (UsersWrite, "enable", "Enable", false),
+            (UsersWrite, "disable", "Disable", false),
+            (GroupsWrite, "add_to_group", "Add to group…", false),
+            (GroupsWrite, "remove_from_group", "Remove from group…", false),
+            (CredentialsReset, "require_password_reset", "Require password reset", false),
+            (SessionsRevoke, "end_sessions", "End sessions", false),
+            (UsersDelete, "delete", "Delete…", true),
+        ];
+        let held = self.page.holds();
+        let may = all.into_iter().filter(|(permission, ..)| held.contains(*permission));
+        let more = !total.exact || usize::try_from(total.count).unwrap_or(usize::MAX) > shown;
+        let about = if total.exact { "" } else { "about " };
+        Bulk {
+            actions: may.map(|(_, action, label, danger)| BulkAction { action, label, danger }).collect(),
+            query: self.in_force.with(|state| state.columns = None).view_query(),
+            expected_count: total.count,
+            all: more.then(|| format!("{about}{}", number(total.count))),
+        }
+    }
+
+    /// Where this list is exported, with its columns.
+    fn export_href(&self) -> Option<String> {
+        let mut pairs = self.in_force.with(|state| (state.columns, state.view) = (None, None)).pairs();
+        pairs.push(("columns".to_owned(), row::exported(&self.columns)));
+        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let may = self.page.holds().contains(Permission::UsersExport);
+        may.then(|| format!("{}{}", self.page.href("users/export"), query(&pairs)))
+    }
+}
+
+fn wrong_view(wrong: &Wrong) -> WrongView {
+    let what = if wrong.value.is_empty() { wrong.name.clone() } else { as_typed(&wrong.name, &wrong.value) };
+    WrongView { what, message: wrong.message.clone() }
+}
+
+/// `3 failed attempts`.
+fn attempts(number: u32) -> String {
+    count(u64::from(number), "failed attempt", "failed attempts")
 }

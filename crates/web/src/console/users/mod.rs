@@ -43,7 +43,7 @@ pub(super) use list::Pager;
 pub(super) fn router() -> Router<Web> {
     let user = |path: &str| format!("/admin/{{realm}}/users/{{user}}{path}");
     Router::new()
-        .route("/admin/{realm}/users", get(list::show).post(new::create))
+        .merge(list::router())
         .route("/admin/{realm}/users/bulk", get(bulk::ask).post(bulk::ask_posted))
         .route("/admin/{realm}/users/bulk/start", post(bulk::start))
         .route("/admin/{realm}/users/export", get(export::ask).post(export::send))
