@@ -2,10 +2,6 @@
 //! this project did not write, and in a browser. `scripts/test` provides what these need.
 
 #[cfg(test)]
-#[macro_use]
-mod support;
-
-#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod console;
@@ -17,6 +13,7 @@ mod faults;
 mod imports;
 #[cfg(test)]
 mod jobs;
+#[cfg(test)]
 mod mail;
 #[cfg(test)]
 mod nodes;
@@ -24,5 +21,7 @@ mod nodes;
 mod oauth;
 #[cfg(test)]
 mod relying_parties;
+#[cfg(test)]
+mod support;
 #[cfg(test)]
 mod users_list;
