@@ -2,6 +2,9 @@
 //! this project did not write, and in a browser. `scripts/test` provides what these need.
 
 #[cfg(test)]
+#[macro_use]
+mod support;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod console;
@@ -21,7 +24,5 @@ mod nodes;
 mod oauth;
 #[cfg(test)]
 mod relying_parties;
-#[cfg(test)]
-mod support;
 #[cfg(test)]
 mod users_list;
