@@ -264,7 +264,7 @@ async fn show(page: ConsoleCx, Which(id): Which, Asked(asked): Asked, headers: h
     let item = |item: &JobItem| ItemView {
         position: number(item.position.unsigned_abs()),
         name: if item.name.is_empty() { item.subject.clone() } else { item.name.clone() },
-        href: (!item.name.is_empty() && !item.subject.is_empty() && !(gone && item.outcome == ItemOutcome::Done))
+        href: (!(item.name.is_empty() || item.subject.is_empty() || gone && item.outcome == ItemOutcome::Done))
             .then(|| page.href(&format!("users/{}", item.subject))),
         outcome: outcome_label(item.outcome),
         message: item.message.clone(),
