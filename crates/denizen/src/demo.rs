@@ -4,13 +4,15 @@
 //! Everything is made by the same operations that serve administrators and users, at times spread over the past
 //! weeks; nothing is written behind their backs.
 
+mod attributes;
 mod people;
 
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use denizen_model::{
-    RequestId, Timestamp, UserId,
+    GroupId, RequestId, RoleId, Timestamp, UserId,
     clients::{ClientType, GrantType},
+    organizations::Organization,
     permissions::AdminRole,
     users::{NewHuman, NewMachine, NewPassword},
 };
@@ -19,7 +21,9 @@ use denizen_ops::{
     clients::{self, ClientInput},
     crypto::{MasterKey, Rng, Secret, password},
     flows::sign_in::{Flow, check_password_step},
+    groups,
     oauth::authorize::Request,
+    organizations::{self, OrganizationInput},
     realms, roles, setup, users,
 };
 use denizen_web::{DemoBanner, Options};
@@ -140,10 +144,13 @@ async fn populate(app: &App, count: u32) -> Made<()> {
         None,
     )
     .await?;
+    attributes::make(app, &owner_cx, main).await?;
     let realm = app.main_realm().await?;
     let clients = make_clients(app, &owner_cx, &realm).await?;
     let roles = make_roles(app, &owner_cx, &realm).await?;
-    make_people(app, start, count, &Arc::new(Setting { clients, roles })).await?;
+    let groups = make_groups(app, &owner_cx, &realm).await?;
+    let organizations = make_organizations(app, &owner_cx, &realm).await?;
+    make_people(app, start, count, &Arc::new(Setting { clients, roles, groups, organizations })).await?;
     make_machines(app, &rng, start).await?;
     let second = realms::create(app, &owner_cx, owner_cx.may(main)?, "fjord-health", "Fjord Health").await?;
     for number in 0..40 {
@@ -158,7 +165,9 @@ async fn populate(app: &App, count: u32) -> Made<()> {
 /// What people are made with.
 struct Setting {
     clients: Vec<Request>,
-    roles: Vec<denizen_model::RoleId>,
+    roles: Vec<RoleId>,
+    groups: Vec<GroupId>,
+    organizations: Vec<Organization>,
 }
 
 async fn make_clients(app: &App, cx: &Cx, realm: &RealmState) -> Made<Vec<Request>> {
@@ -197,7 +206,7 @@ async fn make_clients(app: &App, cx: &Cx, realm: &RealmState) -> Made<Vec<Reques
     Ok(requests)
 }
 
-async fn make_roles(app: &App, cx: &Cx, realm: &RealmState) -> Made<Vec<denizen_model::RoleId>> {
+async fn make_roles(app: &App, cx: &Cx, realm: &RealmState) -> Made<Vec<RoleId>> {
     let list = [
         ("employee", "Works here"),
         ("customer", "Buys from us"),
@@ -213,6 +222,37 @@ async fn make_roles(app: &App, cx: &Cx, realm: &RealmState) -> Made<Vec<denizen_
         ids.push(roles::create(app, cx, cx.may(realm.realm.id)?, name, description).await?.id);
     }
     Ok(ids)
+}
+
+async fn make_groups(app: &App, cx: &Cx, realm: &RealmState) -> Made<Vec<GroupId>> {
+    let list = [
+        ("Beta testers", "Try what is new before everybody else"),
+        ("Early shift", "Begin at six"),
+        ("Late shift", "Begin at two in the afternoon"),
+        ("First aiders", "To be called when somebody is hurt"),
+        ("Works council", "Elected until the spring"),
+        ("Newsletter", "Want to hear of offers"),
+        ("Works from home", "Have a laptop and a headset of ours"),
+        ("On call", "Can be rung at night"),
+    ];
+    let mut ids = Vec::new();
+    for (name, description) in list {
+        ids.push(groups::create(app, cx, cx.may(realm.realm.id)?, name, description).await?.id);
+    }
+    Ok(ids)
+}
+
+async fn make_organizations(app: &App, cx: &Cx, realm: &RealmState) -> Made<Vec<Organization>> {
+    let mut made = Vec::new();
+    for (name, domain, description) in people::COMPANIES {
+        let input = OrganizationInput {
+            name: Some((*name).to_owned()),
+            description: Some((*description).to_owned()),
+            domains: Some(vec![(*domain).to_owned()]),
+        };
+        made.push(organizations::create(app, cx, cx.may(realm.realm.id)?, input).await?);
+    }
+    Ok(made)
 }
 
 fn human(person: &people::Person) -> NewHuman {
@@ -279,6 +319,14 @@ async fn make_person(app: &App, rng: &Rng, born: Timestamp, number: u32, setting
             roles::assign(app, &cx, cx.may(id)?, user.id, *role).await?;
         }
     }
+    if below(rng, 3) == 0
+        && let Some(group) = pick(rng, &setting.groups)
+    {
+        groups::add(app, &cx, cx.may(id)?, user.id, *group).await?;
+    }
+    if let Some(organization) = employer(rng, &person.email, &setting.organizations) {
+        organizations::add(app, &cx, cx.may(id)?, user.id, organization.id).await?;
+    }
     match number {
         11 | 47 | 203 => admins::grant(app, &cx, cx.may(id)?, user.id, AdminRole::Support, false).await?,
         88 => admins::grant(app, &cx, cx.may(id)?, user.id, AdminRole::Admin, false).await?,
@@ -297,6 +345,13 @@ async fn make_person(app: &App, rng: &Rng, born: Timestamp, number: u32, setting
         _ => {}
     }
     Ok(())
+}
+
+/// The organization whose domain a person's email has; of most others any, of some none.
+fn employer<'o>(rng: &Rng, email: &str, organizations: &'o [Organization]) -> Option<&'o Organization> {
+    let domain = email.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let own = organizations.iter().find(|organization| organization.domains.iter().any(|own| own == domain));
+    own.or_else(|| pick(rng, organizations).filter(|_| below(rng, 3) != 0))
 }
 
 /// A few sign-ins between then and now, some with a wrong password first.

@@ -46,6 +46,10 @@ pub(crate) const COMMON: Name = ("González", "gonzalez");
 pub(crate) const RARE: Name = ("Quillfeather", "quillfeather");
 /// A family name of two characters, for which there are no trigrams: one in 23,000.
 pub(crate) const RARE_SHORT: Name = ("龍崎", "ryuzaki");
+/// An initial and a family name: nobody's address is spelled so.
+pub(crate) const INITIAL: &str = "mquillfeather";
+/// The rare family name with a letter missing.
+pub(crate) const MISTYPED: &str = "quilfeather";
 /// A given name and a family name that are both common; few people have both.
 pub(crate) const TWO_WORDS: &str = "maria gonzalez";
 

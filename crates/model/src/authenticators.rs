@@ -1,9 +1,6 @@
 //! Authenticators and API keys (PRODUCT §5, §7).
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-
-use crate::{ApiKeyId, AuthenticatorId, Timestamp, UserId, users::text_enum};
+use crate::{ApiKeyId, AuthenticatorId, Timestamp, UserId, permissions::Permission, users::text_enum};
 
 text_enum! {
     /// One way for a user to prove who they are.
@@ -63,7 +60,7 @@ impl Authenticator {
 }
 
 /// The key by which a machine calls the admin API, without its secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiKey {
     /// Stable id.
     pub id: ApiKeyId,
@@ -79,4 +76,8 @@ pub struct ApiKey {
     pub last_used_at: Option<Timestamp>,
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
+    /// What it may be used for, of what its machine holds; empty is all of that.
+    pub scopes: Vec<Permission>,
+    /// It was kept so that it can be shown again.
+    pub sealed: bool,
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 macro_rules! permissions {
@@ -109,6 +109,30 @@ impl fmt::Display for Permission {
     }
 }
 
+/// There is no permission of that name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Must be the name of a permission, such as users:read.")]
+pub struct NotAPermission;
+
+impl FromStr for Permission {
+    type Err = NotAPermission;
+    fn from_str(text: &str) -> Result<Self, NotAPermission> {
+        Permission::ALL.iter().copied().find(|permission| permission.as_str() == text).ok_or(NotAPermission)
+    }
+}
+
+impl Serialize for Permission {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Permission {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// A set of permissions.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct PermissionSet(u64);
@@ -145,6 +169,12 @@ impl PermissionSet {
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// What both hold.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     /// Its permissions, in order of declaration.
@@ -252,6 +282,14 @@ mod tests {
         assert!(AdminRole::Admin.permissions().covers(AdminRole::Auditor.permissions()));
         assert!(!AdminRole::Support.permissions().contains(Permission::CredentialsSet));
         assert!(!AdminRole::Admin.permissions().contains(Permission::RealmsManage));
+    }
+
+    #[test]
+    fn permissions_survive_their_names() {
+        for permission in Permission::ALL {
+            assert_eq!(permission.as_str().parse(), Ok(*permission));
+        }
+        assert_eq!("users:eat".parse::<Permission>(), Err(NotAPermission));
     }
 
     #[test]

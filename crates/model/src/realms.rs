@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{RealmId, Timestamp, validation::FieldErrors};
+use crate::{RealmId, Timestamp, users::text_enum, validation::FieldErrors};
 
 /// The realm that first start makes; its owners look after all the others.
 pub const MAIN_REALM: &str = "main";
@@ -29,6 +29,16 @@ pub struct Realm {
     pub version: i64,
 }
 
+text_enum! {
+    /// How the API keys of machines are kept.
+    ApiKeyStorage {
+        /// As hashes only: a key is shown once, when it is made.
+        Hashed = "hashed",
+        /// Sealed besides: an administrator with the permission may show it again.
+        Encrypted = "encrypted",
+    }
+}
+
 /// Settings of a realm. Unknown keys are an error, absent ones take the default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -37,6 +47,10 @@ pub struct RealmSettings {
     pub email_as_username: bool,
     /// Usernames may be changed later.
     pub username_changeable: bool,
+    /// Users may have attributes that no definition declares.
+    pub undeclared_attributes_allowed: bool,
+    /// How API keys are kept. Going back to `hashed` forgets those that were kept so that they can be shown.
+    pub api_key_storage: ApiKeyStorage,
     /// Shortest password, in characters.
     pub password_min_length: u32,
     /// A session unused for this long ends, in seconds.
@@ -56,6 +70,8 @@ impl Default for RealmSettings {
         Self {
             email_as_username: true,
             username_changeable: false,
+            undeclared_attributes_allowed: true,
+            api_key_storage: ApiKeyStorage::Hashed,
             password_min_length: 8,
             session_idle_seconds: 7 * 24 * 3600,
             session_absolute_seconds: 30 * 24 * 3600,

@@ -106,11 +106,7 @@ fn check_holds(cx: &Cx, scope: Option<RealmId>, realm: RealmId, wanted: Permissi
     let held = match scope {
         Some(_) => admin.permissions(realm),
         // What holds everywhere can be granted only by what holds everywhere.
-        None => admin
-            .grants
-            .iter()
-            .filter(|grant| grant.realm_id.is_none())
-            .fold(PermissionSet::NONE, |all, grant| all.union(grant.role.permissions())),
+        None => admin.permissions_everywhere(),
     };
     if held.covers(wanted) { Ok(()) } else { Err(Error::refused("You cannot grant more than you hold.")) }
 }
@@ -154,6 +150,7 @@ pub(crate) fn administrator_in(
         realm_id: user.realm_id,
         name: user.display_name().to_owned(),
         grants: store::admins::list(tx, user.id)?,
+        scopes: None,
         session_id,
         authenticated_at,
     })

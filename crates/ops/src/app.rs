@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use denizen_model::{Timestamp, realms::MAIN_REALM};
+use denizen_model::{RealmId, Timestamp, realms::MAIN_REALM};
 use denizen_store::{self as store, Db, Location};
 use tokio::sync::{Notify, RwLock};
 
@@ -45,9 +45,16 @@ struct Inner {
     sealer: Sealer,
     hasher: Hasher,
     refresh_key: MacKey,
-    realms: RwLock<HashMap<String, Arc<RealmState>>>,
+    realms: RwLock<Realms>,
     verified: VerifiedTokens,
     jobs: Notify,
+}
+
+/// The realms that were read, by both names they go by.
+#[derive(Default)]
+struct Realms {
+    by_slug: HashMap<String, Arc<RealmState>>,
+    by_id: HashMap<RealmId, Arc<RealmState>>,
 }
 
 impl App {
@@ -67,6 +74,10 @@ impl App {
         let sealer = Sealer::new(config.rng.clone(), &config.master_key, &[]);
         let audit = secret(&db, &sealer, &config.rng, "audit-chain", now).await?;
         db.set_audit_key(&audit);
+        let indexed = store::users::index::complete(&db).await?;
+        if indexed > 0 {
+            tracing::info!(users = indexed, "Indexed the users of an older Denizen's database.");
+        }
         let refresh = secret(&db, &sealer, &config.rng, "refresh-tokens", now).await?;
         let hasher = Hasher::start(&config.hashing, config.rng.clone())
             .map_err(|error| Error::internal(format!("cannot start the hashing threads: {error}")))?;
@@ -154,16 +165,34 @@ impl App {
     pub async fn realm(&self, slug: &str) -> Result<Arc<RealmState>> {
         let epoch = self.inner.db.config_epoch();
         if epoch.is_some()
-            && let Some(state) = self.inner.realms.read().await.get(slug)
+            && let Some(state) = self.inner.realms.read().await.by_slug.get(slug)
             && state.epoch == epoch
         {
             return Ok(state.clone());
         }
         let state = Arc::new(RealmState::load(self, slug, epoch).await?);
         if epoch.is_some() {
-            self.inner.realms.write().await.insert(slug.to_owned(), state.clone());
+            let mut realms = self.inner.realms.write().await;
+            realms.by_slug.insert(slug.to_owned(), state.clone());
+            realms.by_id.insert(state.realm.id, state.clone());
         }
         Ok(state)
+    }
+
+    /// The realm of a proof, with its settings and attribute definitions: as [`realm`](Self::realm).
+    ///
+    /// # Errors
+    /// When it was deleted.
+    pub(crate) async fn realm_of(&self, id: RealmId) -> Result<Arc<RealmState>> {
+        let epoch = self.inner.db.config_epoch();
+        if epoch.is_some()
+            && let Some(state) = self.inner.realms.read().await.by_id.get(&id)
+            && state.epoch == epoch
+        {
+            return Ok(state.clone());
+        }
+        let slug = crate::realms::get_in_scope(self, id).await?.slug;
+        self.realm(&slug).await
     }
 
     /// The main realm.

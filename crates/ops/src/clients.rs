@@ -258,11 +258,17 @@ pub async fn regenerate_secret(
 /// Deletes a client; its tokens stop being refreshed.
 ///
 /// # Errors
-/// When there is none of this id.
-pub async fn delete(app: &App, cx: &Cx, may: May<ClientsWrite>, id: ClientRowId) -> Result<()> {
+/// When there is none of this id, or it is not in the version that was asked for.
+pub async fn delete(
+    app: &App,
+    cx: &Cx,
+    may: May<ClientsWrite>,
+    id: ClientRowId,
+    if_version: Option<i64>,
+) -> Result<()> {
     let (app2, cx2, realm) = (app.clone(), cx.clone(), may.realm());
     app.write_config(cx, move |mut tx| {
-        let client = get_own(&mut tx, realm, id, None)?;
+        let client = get_own(&mut tx, realm, id, if_version)?;
         store::clients::delete(&mut tx, realm, id)?;
         let event = cx2.event(&app2, realm, EventType::ClientDeleted, subject(&client));
         Ok(tx.commit(Events::from(event), ())?)

@@ -27,6 +27,8 @@ pub struct Administrator {
     pub name: String,
     /// What they hold.
     pub grants: Vec<AdminGrant>,
+    /// What the API key they came with may be used for; `None` for everything they hold.
+    pub scopes: Option<PermissionSet>,
     /// The browser session, where there is one.
     pub session_id: Option<SessionId>,
     /// When they last proved who they are; `None` for API keys, which are a proof each time.
@@ -37,8 +39,20 @@ impl Administrator {
     /// What they may do in a realm.
     #[must_use]
     pub fn permissions(&self, realm: RealmId) -> PermissionSet {
-        let here = self.grants.iter().filter(|grant| grant.realm_id.is_none_or(|scope| scope == realm));
-        here.fold(PermissionSet::NONE, |all, grant| all.union(grant.role.permissions()))
+        self.granted(|grant| grant.realm_id.is_none_or(|scope| scope == realm))
+    }
+
+    /// What they may do in every realm.
+    #[must_use]
+    pub fn permissions_everywhere(&self) -> PermissionSet {
+        self.granted(|grant| grant.realm_id.is_none())
+    }
+
+    /// What these grants give together, as far as the credentials reach.
+    fn granted(&self, counts: impl Fn(&AdminGrant) -> bool) -> PermissionSet {
+        let grants = self.grants.iter().filter(|grant| counts(grant));
+        let all = grants.fold(PermissionSet::NONE, |all, grant| all.union(grant.role.permissions()));
+        self.scopes.map_or(all, |scopes| all.intersection(scopes))
     }
 }
 

@@ -139,6 +139,7 @@ impl From<store::Error> for Error {
             store::Error::Constraint(name) => match name.as_str() {
                 "users_username_key" => taken("username", "This username"),
                 "roles_name_key" | "groups_name_key" | "organizations_name_key" => taken("name", "This name"),
+                "attribute_definitions_attribute_key" => taken("key", "This key"),
                 "clients_client_id" => taken("client_id", "This client id"),
                 "realms_slug" => taken("slug", "This name"),
                 "foreign_key" => Self::conflict("gone", "Something this refers to was deleted in the meantime."),

@@ -62,8 +62,12 @@ impl<I: Copy + Display> Circle<'_, I> {
         what: &str,
     ) -> Result<Vec<NewEvent>> {
         let mut events = Vec::with_capacity(changed.len());
+        if changed.is_empty() {
+            return Ok(events);
+        }
+        let index = store::users::IndexContext::load(tx, self.realm)?;
         for user in users.iter().filter(|user| changed.contains(&user.id)) {
-            store::users::reindex(tx, self.realm, user.id)?;
+            store::users::reindex_in(tx, &index, self.realm, user.id)?;
             events.push(self.event(app, cx, user, what));
         }
         Ok(events)

@@ -4,10 +4,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use denizen_model::{
     ClientRowId, RealmId,
+    attribute_definitions::AttributeDefinitions,
     clients::{CONSOLE_CLIENT, Client, ClientType, GrantType},
     events::EventType,
     permissions::markers::{RealmsManage, SettingsRead, SettingsWrite},
-    realms::{MAIN_REALM, Realm, RealmSettings},
+    realms::{ApiKeyStorage, MAIN_REALM, Realm, RealmSettings},
     validation::{FieldErrors, check_slug},
 };
 use denizen_store::{self as store, Events, WriteTx};
@@ -27,6 +28,8 @@ pub struct RealmState {
     pub realm: Realm,
     /// Its issuer identifier (OpenID Connect Discovery): `{public_url}/realms/{slug}`.
     pub issuer: String,
+    /// What custom attributes its users have.
+    pub attributes: AttributeDefinitions,
     /// Its keys.
     pub(crate) keys: KeyRing,
     pub(crate) epoch: Option<u64>,
@@ -39,17 +42,19 @@ const MAX_CACHED_CLIENTS: usize = 10_000;
 impl RealmState {
     pub(crate) async fn load(app: &App, slug: &str, epoch: Option<u64>) -> Result<Self> {
         let name = slug.to_owned();
-        let (realm, stored) = app
+        let (realm, stored, attributes) = app
             .db()
             .read(move |tx| {
                 let realm = store::realms::find_by_slug(tx, &name)?.ok_or_else(|| Error::not_found("realm"))?;
                 let keys = store::keys::list_signing_keys(tx, realm.id)?;
-                Ok::<_, Error>((realm, keys))
+                let attributes = store::attribute_definitions::list(tx, realm.id)?;
+                Ok::<_, Error>((realm, keys, attributes))
             })
             .await?;
         let keys = KeyRing::open(app, stored)?;
         let issuer = format!("{}/realms/{}", app.public_url(), realm.slug);
-        Ok(Self { realm, issuer, keys, epoch, clients: RwLock::default() })
+        let attributes = AttributeDefinitions::new(attributes);
+        Ok(Self { realm, issuer, attributes, keys, epoch, clients: RwLock::default() })
     }
 
     /// The enabled client that calls itself so, if there is one.
@@ -303,8 +308,8 @@ pub async fn update(
 /// Deletes a realm with everyone in it. It is out of reach at once; its rows go in the background.
 ///
 /// # Errors
-/// When the realm is `main`.
-pub async fn delete(app: &App, cx: &Cx, may: May<RealmsManage>, id: RealmId) -> Result<()> {
+/// When the realm is `main`, or not in the version that was asked for.
+pub async fn delete(app: &App, cx: &Cx, may: May<RealmsManage>, id: RealmId, if_version: Option<i64>) -> Result<()> {
     check_main(app, may.realm()).await?;
     if id == may.realm() {
         return Err(Error::conflict("main-realm", "The realm main cannot be deleted."));
@@ -312,6 +317,9 @@ pub async fn delete(app: &App, cx: &Cx, may: May<RealmsManage>, id: RealmId) -> 
     let (app2, cx2) = (app.clone(), cx.clone());
     app.write_config(cx, move |mut tx| {
         let realm = store::realms::find(&mut tx, id)?.ok_or_else(|| Error::not_found("realm"))?;
+        if if_version.is_some_and(|version| version != realm.version) {
+            return Err(Error::changed());
+        }
         store::realms::mark_deleted(&mut tx, id, cx2.now)?;
         let event = cx2.event(&app2, may.realm(), EventType::RealmDeleted, realm_subject(&realm));
         Ok(tx.commit(Events::from(event), ())?)
@@ -350,11 +358,20 @@ pub async fn update_settings(
         if !store::realms::update(&mut tx, &realm, cx2.now)? {
             return Err(Error::changed());
         }
+        let storage = |realm: &Realm| realm.settings.api_key_storage;
+        let forgotten = match (storage(&before), storage(&realm)) {
+            // Hashed means that no key can be shown: what was kept for that goes now.
+            (ApiKeyStorage::Encrypted, ApiKeyStorage::Hashed) => store::api_keys::forget_sealed(&mut tx, id)?,
+            _ => 0,
+        };
         let facts = |realm: &Realm| json!({"display_name": realm.display_name, "settings": realm.settings});
-        let event = cx2
+        let mut event = cx2
             .event(&app2, id, EventType::SettingsUpdated, realm_subject(&realm))
             .detail("before", facts(&before))
             .detail("after", facts(&realm));
+        if forgotten > 0 {
+            event = event.detail("api_keys_forgotten", forgotten);
+        }
         let changed = Realm { updated_at: cx2.now, version: before.version + 1, ..realm };
         Ok(tx.commit(Events::from(event), changed)?)
     })

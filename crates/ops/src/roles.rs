@@ -131,11 +131,14 @@ pub async fn update(
 /// Deletes a role and takes it from everyone.
 ///
 /// # Errors
-/// When there is none of this id.
-pub async fn delete(app: &App, cx: &Cx, may: May<RolesWrite>, id: RoleId) -> Result<()> {
+/// When there is none of this id, or it is not in the version that was asked for.
+pub async fn delete(app: &App, cx: &Cx, may: May<RolesWrite>, id: RoleId, if_version: Option<i64>) -> Result<()> {
     let (app2, cx2, realm) = (app.clone(), cx.clone(), may.realm());
     app.write(cx, move |mut tx| {
         let role = get_role(&mut tx, realm, id)?;
+        if if_version.is_some_and(|version| version != role.version) {
+            return Err(Error::changed());
+        }
         store::roles::delete(&mut tx, realm, id)?;
         let event =
             cx2.event(&app2, realm, EventType::RoleDeleted, subject(&role)).detail("user_count", role.user_count);

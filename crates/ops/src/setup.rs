@@ -65,9 +65,10 @@ pub async fn is_valid(app: &App, token: &str, cx: &Cx) -> Result<bool> {
 /// # Errors
 /// When a field is not acceptable, the link is used up, or there is an owner already.
 pub async fn create_owner(app: &App, cx: &Cx, token: Option<&str>, new: NewHuman, password: String) -> Result<User> {
-    let realm = app.main_realm().await?.realm.clone();
+    let state = app.main_realm().await?;
+    let realm = state.realm.clone();
     let mut errors = FieldErrors::new();
-    let mut user = human(app, cx, &realm, NewHuman { email_verified: true, ..new }, &mut errors);
+    let mut user = human(app, cx, &state, NewHuman { email_verified: true, ..new }, &mut errors);
     let own: Vec<&str> = [Some(user.username.as_str()), user.email.as_deref()].into_iter().flatten().collect();
     check_password("password", &password, &realm.settings, &own, &mut errors);
     errors.into_result()?;

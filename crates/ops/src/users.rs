@@ -18,7 +18,7 @@ use denizen_store::{self as store, Events, ReadTx, WriteTx};
 
 pub(crate) use asked::asked_in;
 pub use create::{Created, create_human, create_machine};
-pub(crate) use create::{human, machine, prepare_password};
+pub(crate) use create::{check_attributes, create_bare_machine, human, machine, prepare_password};
 pub use denizen_store::users::UserPage;
 pub use export::{Export, ExportEnd, export};
 pub use query::{Applied, Asked, Listed, Understood, complete, list, parse_sort, understand};
@@ -60,13 +60,17 @@ pub async fn get(app: &App, _cx: &Cx, may: May<UsersRead>, id: UserId) -> Result
 /// Deletes a user for good, with all that hangs on them. Events stay.
 ///
 /// # Errors
-/// When there is none of this id, when they are the last owner, or somebody the actor has no power over.
-pub async fn delete(app: &App, cx: &Cx, may: May<UsersDelete>, id: UserId) -> Result<()> {
+/// When there is none of this id, when they are the last owner, somebody the actor has no power over, or not in the
+/// version that was asked for.
+pub async fn delete(app: &App, cx: &Cx, may: May<UsersDelete>, id: UserId, if_version: Option<i64>) -> Result<()> {
     let realm = may.realm();
     let (app2, cx2) = (app.clone(), cx.clone());
     app.write(cx, move |mut tx| {
         store::realms::lock(&mut tx, realm)?;
         let user = get_in(&mut tx, realm, id)?;
+        if if_version.is_some_and(|version| version != user.version) {
+            return Err(Error::changed());
+        }
         let deleted = delete_in(&mut tx, &app2, &cx2, &user)?;
         Ok(tx.commit(Events::from(deleted), ())?)
     })

@@ -49,6 +49,8 @@ CREATE INDEX user_index_by_name ON user_index (realm_num, name_key, num);
 CREATE INDEX user_index_by_email ON user_index (realm_num, email_key, num);
 CREATE INDEX user_index_by_phone ON user_index (realm_num, phone_key, num);
 CREATE INDEX user_index_by_reference ON user_index (realm_num, reference_key, num);
+-- The keys alone, for those whom full text has found.
+--sqlite:CREATE INDEX user_index_keys ON user_index (num, realm_num, created_at, last_sign_in_at, admin_rank, name_key, email_key);
 --sqlite:CREATE VIRTUAL TABLE user_search USING fts5 (search_text, near_text, facets, content='user_index', content_rowid='num', tokenize='trigram case_sensitive 1', detail='full');
 --sqlite:CREATE TRIGGER user_search_insert AFTER INSERT ON user_index BEGIN INSERT INTO user_search (rowid, search_text, near_text, facets) VALUES (new.num, new.search_text, new.near_text, new.facets); END;
 --sqlite:CREATE TRIGGER user_search_delete AFTER DELETE ON user_index BEGIN INSERT INTO user_search (user_search, rowid, search_text, near_text, facets) VALUES ('delete', old.num, old.search_text, old.near_text, old.facets); END;

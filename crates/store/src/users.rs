@@ -21,7 +21,7 @@ pub use batch::{Place, list_places};
 #[cfg(test)]
 pub(crate) use import::STATEMENTS as IMPORT_STATEMENTS;
 pub use import::{Tie, assign_role, list_by_usernames, list_having_password, list_named, refresh_statistics};
-pub use index::reindex;
+pub use index::{IndexContext, reindex, reindex_in};
 #[cfg(test)]
 pub(crate) use insert_many::{STATEMENTS as INSERT_MANY_STATEMENTS, dump_index};
 pub use insert_many::{index_many, insert_many};
@@ -29,7 +29,6 @@ pub use list::{UserPage, list, list_both_ways};
 #[cfg(test)]
 pub(crate) use list::{all_texts, statements as list_statements};
 
-use self::index::IndexContext;
 use crate::{
     error::Result,
     sql::statements,

@@ -80,6 +80,14 @@ impl Problem {
         Self::invalid(&FieldErrors::one(field, message))
     }
 
+    /// A failure in which what is missing was named by a field of the body, not by the address.
+    pub(crate) fn of_body(error: Error, what: &str, field: &str) -> Self {
+        match *error.kind {
+            ErrorKind::NotFound(missing) if missing == what => Self::field(field, error.message),
+            _ => Self::from(error),
+        }
+    }
+
     /// The body cannot be read at all.
     pub(crate) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "/problems/malformed-body", "The body cannot be read", detail)

@@ -225,6 +225,35 @@ const DOMAINS: &[&str] = &[
     "post.example",
 ];
 
+/// Companies: name, domain, what they are.
+pub(crate) const COMPANIES: &[(&str, &str, &str)] = &[
+    ("Northwind Traders", "northwind.example", "We ourselves"),
+    ("Acme Tools", "acme.example", "Sells tools of every kind"),
+    ("Contoso Retail", "contoso.example", "Shops in eleven countries"),
+    ("Fabrikam Furniture", "fabrikam.example", "Tables and chairs"),
+    ("Alpine Ski House", "alpine-ski.example", "Ski hire in the Alps"),
+    ("Bäckerei Sonnenschein", "sonnenschein.example", "Bread for half of Berlin"),
+    ("Blue Yonder Freight", "blue-yonder.example", "Carries our goods by air"),
+    ("Café Lumière", "lumiere.example", "Coffee roaster in Lyon"),
+    ("Coho Vineyard", "coho.example", "Wine, by the pallet"),
+    ("Daybreak Dairy", "daybreak.example", "Milk, cheese, butter"),
+    ("Ferreira & Filhos", "ferreira.example", "Olive oil from the Alentejo"),
+    ("Fjord Seafood", "fjord-seafood.example", "Salmon and cod"),
+    ("Fourth Coffee", "fourth-coffee.example", "Coffee bars at railway stations"),
+    ("Graphic Works", "graphic-works.example", "Prints our catalog"),
+    ("Hanami Tea 花見", "hanami-tea.example", "Green tea from Uji"),
+    ("Humongous Insurance", "humongous.example", "Insures the warehouse"),
+    ("Kowalski Logistyka", "kowalski.example", "Lorries to the east"),
+    ("Lamna Health", "lamna.example", "Looks after the staff"),
+    ("Margie's Travel", "margies-travel.example", "Books the trips"),
+    ("Nile Spices", "nile-spices.example", "Cumin, coriander, hibiscus"),
+    ("Proseware", "proseware.example", "Writes our software"),
+    ("Savanna Flowers", "savanna-flowers.example", "Roses from Naivasha"),
+    ("Tailspin Toys", "tailspin.example", "Toys of wood"),
+    ("Trey Research", "trey.example", "Asks our customers what they think"),
+    ("Wide World Importers", "wide-world.example", "Brings it all into port"),
+];
+
 /// A person to be made.
 pub(crate) struct Person {
     pub(crate) given: String,

@@ -7,7 +7,7 @@ use thirtyfour::{By, Key};
 
 use crate::{
     relying_parties::RelyingParty,
-    support::{App, Browser, Database, NewApp, OWNER_EMAIL, OWNER_PASSWORD, PASSWORD, Server},
+    support::{Api, App, Browser, Database, NewApp, OWNER_EMAIL, OWNER_PASSWORD, PASSWORD, Server},
 };
 
 /// Where pictures of every page go, when somebody wants them.
@@ -153,6 +153,7 @@ async fn every_page_opens_without_a_complaint() {
         .expect(201)
         .str("id");
     api.put(&format!("/realms/main/users/{user}/roles/{role}"), &json!({})).await.succeed();
+    let attributes = define_attributes(&api).await;
     let Some(browser) = Browser::start().await else { return };
     let Some(theirs) = Browser::start().await else { return };
 
@@ -214,6 +215,11 @@ async fn every_page_opens_without_a_complaint() {
         ("audit".to_owned(), "audit"),
         (format!("audit/{event}"), "audit-entry"),
         ("settings".to_owned(), "settings"),
+        ("attributes".to_owned(), "attributes"),
+        ("attributes/new".to_owned(), "attributes-new"),
+        (format!("attributes/{attributes}"), "attribute"),
+        (format!("attributes/{attributes}/delete"), "attribute-delete"),
+        (format!("users/{machine}/keys/new"), "machine-keys-new"),
         ("realms".to_owned(), "realms"),
         ("realms/new".to_owned(), "realms-new"),
     ] {
@@ -230,6 +236,24 @@ async fn every_page_opens_without_a_complaint() {
     }
     browser.is_content().await;
     browser.quit().await;
+}
+
+/// One attribute of each type; answers the id of the last.
+async fn define_attributes(api: &Api) -> String {
+    let choices = json!({ "choices": [{ "value": "red" }, { "value": "blue", "label": "Blue" }] });
+    let mut last = String::new();
+    for definition in [
+        json!({ "key": "cost_center", "label": "Cost center", "type": "integer", "validation": { "minimum": 1, "maximum": 9 } }),
+        json!({ "key": "score", "label": "Score", "type": "number", "console": "view" }),
+        json!({ "key": "beta", "label": "Beta tester", "type": "boolean" }),
+        json!({ "key": "born", "label": "Date of birth", "type": "date", "claim": "birthdate" }),
+        json!({ "key": "aliases", "label": "Aliases", "type": "string", "list": true, "searchable": true }),
+        json!({ "key": "badges", "label": "Badges", "type": "choice", "list": true, "validation": choices }),
+        json!({ "key": "colour", "label": "Colour", "type": "choice", "default": "red", "required": true, "validation": choices }),
+    ] {
+        last = api.post("/realms/main/attribute-definitions", &definition).await.expect(201).str("id");
+    }
+    last
 }
 
 async fn visit(browser: &Browser, url: &str, name: &str) {

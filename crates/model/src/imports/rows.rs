@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     Timestamp,
+    attribute_definitions::AttributeDefinitions,
     text::fold,
     users::{UserKind, detect_attribute},
     validation::FieldErrors,
@@ -210,15 +211,15 @@ impl ImportRow {
         of(&ImportField::Username).or_else(|| of(&ImportField::Email)).unwrap_or_default()
     }
 
-    /// Reads the values.
+    /// Reads the values; of attributes those that are defined as their type says.
     ///
     /// # Errors
     /// What is wrong, by the fields' names.
-    pub fn read(self) -> Result<ImportUser, FieldErrors> {
+    pub fn read(self, definitions: &AttributeDefinitions) -> Result<ImportUser, FieldErrors> {
         let mut user = ImportUser::default();
         let mut errors = FieldErrors::new();
         for (field, cell) in self.cells {
-            if let Err(message) = user.set(&field, cell) {
+            if let Err(message) = user.set(&field, cell, definitions) {
                 errors.add(&field.to_string(), message);
             }
         }
@@ -228,7 +229,7 @@ impl ImportRow {
 }
 
 impl ImportUser {
-    fn set(&mut self, field: &ImportField, cell: Cell) -> Result<(), &'static str> {
+    fn set(&mut self, field: &ImportField, cell: Cell, definitions: &AttributeDefinitions) -> Result<(), String> {
         match field {
             ImportField::Kind => {
                 let kind =
@@ -255,7 +256,13 @@ impl ImportUser {
             ImportField::Organizations => self.organizations = cell.names()?,
             ImportField::Attribute(key) => {
                 let value = match cell {
-                    Cell::Text(text) => detect_attribute(&text),
+                    Cell::Text(text) => match definitions.get(key) {
+                        Some(definition) => match definition.spec.read(&text)? {
+                            Some(value) => value,
+                            None => return Ok(()),
+                        },
+                        None => detect_attribute(&text),
+                    },
                     Cell::Json(value) => value,
                     Cell::Clear => Value::Null,
                 };
@@ -343,12 +350,16 @@ mod tests {
         let (names, _) = preview(ImportFormat::Csv, text, b',', 0).unwrap();
         let columns = Columns::resolve(names, Mapping::default()).unwrap();
         let rows = rows_of(ImportFormat::Csv, text, b',', 1, &columns);
-        rows.into_iter().map(|(line, row)| (line, row.and_then(ImportRow::read))).collect()
+        rows.into_iter()
+            .map(|(line, row)| (line, row.and_then(|row| row.read(&AttributeDefinitions::default()))))
+            .collect()
     }
 
     fn jsonl(text: &str) -> Vec<(u64, Result<ImportUser, FieldErrors>)> {
         let rows = rows_of(ImportFormat::Jsonl, text, b',', 1, &Columns::keys(Mapping::default()));
-        rows.into_iter().map(|(line, row)| (line, row.and_then(ImportRow::read))).collect()
+        rows.into_iter()
+            .map(|(line, row)| (line, row.and_then(|row| row.read(&AttributeDefinitions::default()))))
+            .collect()
     }
 
     #[test]
@@ -442,7 +453,7 @@ mod tests {
             let columns = Columns::resolve(vec!["email".into(), "enabled".into()], Mapping::default()).unwrap();
             for format in [ImportFormat::Csv, ImportFormat::Jsonl] {
                 for (_, row) in rows_of(format, &text, b',', first, &columns) {
-                    let _ = row.and_then(ImportRow::read);
+                    let _ = row.and_then(|row| row.read(&AttributeDefinitions::default()));
                 }
                 let _ = preview(format, &text, b';', 3);
             }

@@ -67,7 +67,7 @@ pub(super) async fn step(run: &Run, import: &ImportUsers) -> Result<Option<Job>>
     let (id, part) = (run.job().id, progress.pieces);
     let piece = run.app().db().read(move |tx| Ok::<_, Error>(store::jobs::find_input(tx, id, part)?)).await?;
     let piece = piece.ok_or_else(|| Error::internal(format!("piece {part} of an upload is missing")))?;
-    let realm = crate::realms::get_in_scope(run.app(), run.job().realm_id).await?;
+    let realm = run.app().realm_of(run.job().realm_id).await?;
     let lines = u64::try_from(piece.bytes().filter(|byte| *byte == b'\n').count()).unwrap_or(0);
     // Reading and checking a thousand rows takes some milliseconds of a core.
     let (app, checked, of, first) = (run.app().clone(), import.clone(), realm.clone(), progress.lines + 1);

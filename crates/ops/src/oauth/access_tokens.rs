@@ -8,7 +8,7 @@ use std::{
 use denizen_model::{OrganizationId, SessionId, Timestamp, UserId, clients::Client, sessions::Session, users::User};
 use denizen_store::{self as store, claims::UserClaims};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::OAuthError;
 use crate::{
@@ -56,6 +56,9 @@ pub struct Claims {
     /// The organizations the user belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organizations: Option<Vec<OrganizationClaim>>,
+    /// The attributes that become claims; never one of the above.
+    #[serde(flatten)]
+    pub attributes: Map<String, Value>,
 }
 
 /// An organization as a token names it.
@@ -86,18 +89,19 @@ pub(crate) fn mint_for_user(
     realm: &RealmState,
     now: Timestamp,
     client: &Client,
-    session: &Session,
-    user: UserClaims,
+    live: &Live,
     scope: &str,
 ) -> Result<(String, u64)> {
+    let session = &live.session;
     let organization = |(id, name)| OrganizationClaim { id, name, roles: Vec::new(), permissions: Vec::new() };
     let claims = Claims {
         sub: session.user_id.to_string(),
         sid: Some(session.id),
         auth_time: Some(session.authenticated_at.as_secs()),
-        roles: Some(user.roles),
-        groups: Some(user.groups),
-        organizations: Some(user.organizations.into_iter().map(organization).collect()),
+        roles: Some(live.claims.roles.clone()),
+        groups: Some(live.claims.groups.clone()),
+        organizations: Some(live.claims.organizations.iter().cloned().map(organization).collect()),
+        attributes: realm.attributes.claims(&live.user.attributes),
         ..for_client(app, realm, now, client, scope)
     };
     Ok((sign(realm, now, typ::ACCESS_TOKEN, &claims)?, realm.realm.settings.access_token_seconds))
@@ -119,6 +123,7 @@ fn for_client(app: &App, realm: &RealmState, now: Timestamp, client: &Client, sc
         roles: None,
         groups: None,
         organizations: None,
+        attributes: Map::new(),
     }
 }
 
@@ -147,6 +152,8 @@ pub(crate) struct IdClaims {
     pub(crate) sid: SessionId,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     amr: Vec<String>,
+    #[serde(flatten)]
+    attributes: Map<String, Value>,
 }
 
 /// An id token (OpenID Connect Core, section 2).
@@ -154,9 +161,10 @@ pub(crate) fn mint_id_token(
     realm: &RealmState,
     now: Timestamp,
     client: &Client,
-    session: &Session,
+    live: &Live,
     nonce: Option<String>,
 ) -> Result<String> {
+    let session = &live.session;
     let lifetime = i64::try_from(realm.realm.settings.access_token_seconds).unwrap_or(300);
     let claims = IdClaims {
         iss: realm.issuer.clone(),
@@ -168,6 +176,7 @@ pub(crate) fn mint_id_token(
         nonce,
         sid: session.id,
         amr: session.amr.split(' ').filter(|method| !method.is_empty()).map(str::to_owned).collect(),
+        attributes: realm.attributes.claims(&live.user.attributes),
     };
     sign(realm, now, typ::JWT, &claims)
 }

@@ -203,10 +203,9 @@ pub(crate) fn respond(
     nonce: Option<String>,
     refresh: Option<RefreshToken>,
 ) -> std::result::Result<TokenResponse, OAuthError> {
-    let (access_token, expires_in) =
-        access_tokens::mint_for_user(app, realm, cx.now, client, &live.session, live.claims.clone(), scope)?;
+    let (access_token, expires_in) = access_tokens::mint_for_user(app, realm, cx.now, client, live, scope)?;
     let id_token = has_scope(scope, "openid")
-        .then(|| access_tokens::mint_id_token(realm, cx.now, client, &live.session, nonce))
+        .then(|| access_tokens::mint_id_token(realm, cx.now, client, live, nonce))
         .transpose()?;
     let refresh_token = refresh.map(|token| token.encode(app.refresh_key()).expose().to_owned());
     Ok(TokenResponse {

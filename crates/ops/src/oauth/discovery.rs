@@ -8,7 +8,7 @@ use crate::RealmState;
 #[must_use]
 pub fn metadata(realm: &RealmState) -> Value {
     let issuer = &realm.issuer;
-    json!({
+    let mut metadata = json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/authorize"),
         "token_endpoint": format!("{issuer}/token"),
@@ -37,5 +37,9 @@ pub fn metadata(realm: &RealmState) -> Value {
         "claims_parameter_supported": false,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
-    })
+    });
+    if let Some(Value::Array(claims)) = metadata.get_mut("claims_supported") {
+        claims.extend(realm.attributes.iter().filter_map(|one| one.spec.claim.clone()).map(Value::String));
+    }
+    metadata
 }

@@ -20,7 +20,7 @@ pub async fn userinfo(app: &App, cx: &Cx, realm: &RealmState, token: &str) -> Re
         return Ok(None);
     }
     let user = &signed_in.user;
-    let mut info = Map::new();
+    let mut info = realm.attributes.claims(&user.attributes);
     info.insert("sub".to_owned(), json!(user.id));
     let mut put = |name: &str, value: Value| {
         if !value.is_null() {

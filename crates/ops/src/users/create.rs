@@ -12,7 +12,13 @@ use denizen_model::{
 };
 use denizen_store::{self as store, Events, authenticators::StoredPassword};
 
-use crate::{App, Cx, May, Result, api_keys, authenticators::temporary_password, crypto::Secret, cx::Detail};
+use crate::{
+    App, Cx, May, RealmState, Result,
+    api_keys::{self, Made, NewKey},
+    authenticators::temporary_password,
+    crypto::Secret,
+    cx::Detail,
+};
 
 /// A user that was created, with what is shown once.
 #[derive(Debug)]
@@ -62,7 +68,8 @@ pub(super) fn given(text: Option<String>) -> Option<String> {
 }
 
 /// The record of a human, checked against the realm's rules.
-pub(crate) fn human(app: &App, cx: &Cx, realm: &Realm, new: NewHuman, errors: &mut FieldErrors) -> User {
+pub(crate) fn human(app: &App, cx: &Cx, state: &RealmState, new: NewHuman, errors: &mut FieldErrors) -> User {
+    let realm = &state.realm;
     let mut user = blank(app, cx, realm, UserKind::Human);
     user.email = given(new.email);
     let username = given(new.username);
@@ -84,24 +91,19 @@ pub(crate) fn human(app: &App, cx: &Cx, realm: &Realm, new: NewHuman, errors: &m
     user.locale = given(new.locale);
     user.zoneinfo = given(new.zoneinfo);
     user.reference = given(new.reference);
-    user.attributes = new.attributes;
+    user.attributes = state.attributes.with_defaults(new.attributes);
     if new.email_verified && user.email.is_some() {
         user.email_state = VerificationState::Verified;
     }
     check_user(&user, errors);
+    check_attributes(state, &user, errors);
     user
 }
 
-/// The record of a machine, checked.
-pub(crate) fn machine(app: &App, cx: &Cx, realm: &Realm, new: NewMachine, errors: &mut FieldErrors) -> User {
-    let mut user = blank(app, cx, realm, UserKind::Machine);
-    new.name.trim().clone_into(&mut user.name);
-    user.username = given(new.username).unwrap_or_else(|| generated_username(app));
-    user.email = given(new.email);
-    user.reference = given(new.reference);
-    user.attributes = new.attributes;
-    check_user(&user, errors);
-    user
+/// Holds a new user's attributes against the realm's definitions.
+pub(crate) fn check_attributes(state: &RealmState, user: &User, errors: &mut FieldErrors) {
+    let undeclared_allowed = state.realm.settings.undeclared_attributes_allowed;
+    state.attributes.check(undeclared_allowed, None, &user.attributes, errors);
 }
 
 /// Checks a first password against the realm's policy.
@@ -139,10 +141,10 @@ pub async fn create_human(
     new: NewHuman,
     password: NewPassword,
 ) -> Result<Created> {
-    let realm = crate::realms::get_in_scope(app, may.realm()).await?;
+    let state = app.realm_of(may.realm()).await?;
     let mut errors = FieldErrors::new();
-    let mut user = human(app, cx, &realm, new, &mut errors);
-    check_first_password(&password, &user, &realm.settings, &mut errors);
+    let mut user = human(app, cx, &state, new, &mut errors);
+    check_first_password(&password, &user, &state.realm.settings, &mut errors);
     errors.into_result()?;
     let prepared = prepare_password(app, cx.now, password).await?;
     user.requires_password_reset = prepared.as_ref().is_some_and(|(stored, _)| stored.temporary);
@@ -175,15 +177,43 @@ pub async fn create_human(
 /// # Errors
 /// When a field is not acceptable or the username is taken.
 pub async fn create_machine(app: &App, cx: &Cx, may: May<UsersWrite>, new: NewMachine) -> Result<Created> {
-    let realm = crate::realms::get_in_scope(app, may.realm()).await?;
+    let state = app.realm_of(may.realm()).await?;
     let mut errors = FieldErrors::new();
-    let user = machine(app, cx, &realm, new, &mut errors);
+    let user = machine(app, cx, &state, new, &mut errors);
+    check_attributes(&state, &user, &mut errors);
     errors.into_result()?;
-    let (key, secret, hash) = api_keys::make(app, cx.now, user.id, "First key", None);
+    store_machine(app, cx, &state, user).await
+}
+
+/// Creates a machine that need not have the attributes which the realm requires.
+pub(crate) async fn create_bare_machine(app: &App, cx: &Cx, may: May<UsersWrite>, new: NewMachine) -> Result<Created> {
+    let state = app.realm_of(may.realm()).await?;
+    let mut errors = FieldErrors::new();
+    let user = machine(app, cx, &state, new, &mut errors);
+    errors.into_result()?;
+    store_machine(app, cx, &state, user).await
+}
+
+/// The record of a machine, checked against the realm's rules.
+pub(crate) fn machine(app: &App, cx: &Cx, state: &RealmState, new: NewMachine, errors: &mut FieldErrors) -> User {
+    let mut user = blank(app, cx, &state.realm, UserKind::Machine);
+    new.name.trim().clone_into(&mut user.name);
+    user.username = given(new.username).unwrap_or_else(|| generated_username(app));
+    user.email = given(new.email);
+    user.reference = given(new.reference);
+    user.attributes = state.attributes.with_defaults(new.attributes);
+    check_user(&user, errors);
+    user
+}
+
+async fn store_machine(app: &App, cx: &Cx, state: &RealmState, user: User) -> Result<Created> {
+    let first = NewKey { name: "First key".to_owned(), ..NewKey::default() };
+    let Made { key, stored: kept, secret } =
+        api_keys::make(app, cx.now, user.id, state.realm.settings.api_key_storage, first);
     let (app2, cx2, record, stored) = (app.clone(), cx.clone(), user.clone(), key.clone());
     app.write(cx, move |mut tx| {
         store::users::insert(&mut tx, &record)?;
-        store::api_keys::insert(&mut tx, record.realm_id, &stored, &hash)?;
+        store::api_keys::insert(&mut tx, record.realm_id, &stored, &kept)?;
         let created = cx2
             .user_event(&app2, EventType::UserCreated, &record)
             .detail("username", record.username.as_str())

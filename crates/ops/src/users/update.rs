@@ -25,9 +25,11 @@ pub async fn update(
     patch: UserPatch,
     if_version: Option<i64>,
 ) -> Result<User> {
-    let realm = crate::realms::get_in_scope(app, may.realm()).await?;
+    let state = app.realm_of(may.realm()).await?;
     change(app, cx, &may, id, if_version, move |user, errors| {
-        apply(user, patch.clone(), realm.settings.username_changeable, errors);
+        let (settings, before) = (&state.realm.settings, user.attributes.clone());
+        apply(user, patch.clone(), settings.username_changeable, errors);
+        state.attributes.check(settings.undeclared_attributes_allowed, Some(&before), &user.attributes, errors);
         vec![EventType::UserUpdated]
     })
     .await

@@ -12,6 +12,7 @@ use denizen_model::{
 
 use super::{admin_rank, find};
 use crate::{
+    Db,
     error::{Error, Result},
     sql::statements,
     tx::{ReadTx, WriteTx},
@@ -168,19 +169,34 @@ pub(crate) fn note_sign_in(tx: &mut WriteTx<'_>, id: UserId, now: Timestamp) -> 
 }
 
 /// Whether the last user is not in the index: so it is in a database that an older Denizen made, until all are.
-///
-/// # Errors
-/// When the database fails.
-pub fn is_behind(tx: &mut ReadTx<'_>) -> Result<bool> {
+fn is_behind(tx: &mut ReadTx<'_>) -> Result<bool> {
     Ok(tx.find(&LAST_UNINDEXED, &[], |row| row.text("id"))?.is_some())
 }
 
-/// Up to so many users who are not in the index yet: those of a database that an older Denizen made.
+/// Up to so many users who are not in the index yet, the oldest first.
+fn list_unindexed(tx: &mut ReadTx<'_>, limit: u32) -> Result<Vec<(RealmId, UserId)>> {
+    tx.list(&UNINDEXED, params![limit], |row| Ok((row.parse("realm_id")?, row.parse("id")?)))
+}
+
+/// Puts everybody into the index who is not in it, in portions: the users of a database that an older Denizen made.
+/// Answers how many they were.
 ///
 /// # Errors
 /// When the database fails.
-pub fn list_unindexed(tx: &mut ReadTx<'_>, limit: u32) -> Result<Vec<(RealmId, UserId)>> {
-    tx.list(&UNINDEXED, params![limit], |row| Ok((row.parse("realm_id")?, row.parse("id")?)))
+pub async fn complete(db: &Db) -> Result<usize> {
+    let mut indexed = 0;
+    while db.read(is_behind).await? {
+        let portion = db.read(|tx| list_unindexed(tx, 500)).await?;
+        indexed += portion.len();
+        db.write(move |mut tx| {
+            for (realm, id) in &portion {
+                reindex(&mut tx, *realm, *id)?;
+            }
+            tx.unaudited("derived from records that have their events", ())
+        })
+        .await?;
+    }
+    Ok(indexed)
 }
 
 /// Keeps words by which people may be found although they were mistyped.

@@ -19,14 +19,14 @@ mod tests;
 use std::collections::HashMap;
 
 use denizen_model::{
-    RealmId, UserId,
+    RealmId, Timestamp, UserId,
     pages::{Cursor, CursorKey, Direction, Page, Total},
     users::{Facet, User, UserFilters, UserKind, UserQuery, UserSort},
 };
 
 use self::sql::{Bounds, Order, Row, Test};
 use super::{count_all, index, read_user};
-use crate::{error::Result, sql::statements, tx::ReadTx, value::params};
+use crate::{conn::Engine, error::Result, sql::statements, tx::ReadTx, value::params};
 
 statements! {
     BY_NUMBERS = concat!("SELECT num, ", super::columns!(), " FROM users WHERE num IN (SELECT value FROM json_each(?1))"),
@@ -100,7 +100,8 @@ fn list_within(tx: &mut ReadTx<'_>, realm: RealmId, query: &UserQuery, limits: L
     let place = |row: &Row| Cursor { key: row.key.clone(), id: row.num.to_string() };
     let (first, last) = (rows.first().map(place), rows.last().map(place));
     // Whoever comes back from a place knows that there is something after it.
-    let (before, after) = if query.backward { (more, true) } else { (query.after.is_some(), more) };
+    let placed = query.after.is_some();
+    let (before, after) = if query.backward { (more, placed) } else { (placed, more) };
     Ok(UserPage {
         page: Page { items: read_users(tx, &rows)?, next: last.filter(|_| after), total: found.total },
         previous: first.filter(|_| before && query.sort != UserSort::BestMatch),
@@ -135,12 +136,16 @@ fn find_rows(tx: &mut ReadTx<'_>, realm: RealmId, query: &UserQuery, limits: Lim
         return Ok(Found { rows: order.page(rows, &Bounds::after(query), wanted), total });
     }
     let population = count_all(tx, realm, None, None)?.count;
-    let sample = Sample::take(tx, realm_num, &tests, population, limits.small)?;
-    let mut search = Search { realm_num, order, tests, sample, wanted, limits };
+    let (order, bounds) = match query.sort {
+        UserSort::BestMatch => (best::NEWEST, Bounds::default()),
+        _ => (order, Bounds::after(query)),
+    };
+    let sample = Sample::take(tx, realm_num, &order, &bounds, &tests, population, limits.small)?;
+    let search = Search { realm_num, order, tests, sample, wanted, limits };
     let mut found = if query.sort == UserSort::BestMatch {
-        best::find(tx, &mut search, query, &terms)?
+        best::find(tx, search, query, &terms)?
     } else {
-        search.find(tx, query, &terms)?
+        search.find(tx, &bounds, &terms)?
     };
     if let Some(counted) = counted(tx, realm, query, &terms)? {
         found.total = counted;
@@ -166,18 +171,19 @@ fn counted(tx: &mut ReadTx<'_>, realm: RealmId, query: &UserQuery, terms: &[Stri
 fn filter_tests(filters: &UserFilters) -> Vec<Test> {
     let mut tests: Vec<Test> =
         filters.facets.iter().map(|(facet, present)| Test::Facet { mark: facet.mark(), present: *present }).collect();
-    let mut span = |column: &'static str, span: denizen_model::users::Span| {
-        tests.extend(span.after.map(|at| Test::AtLeast { column, value: at.as_micros() }));
-        tests.extend(span.before.map(|at| Test::Below { column, value: at.as_micros() }));
-    };
-    span("created_at", filters.created);
-    span("last_sign_in_at", filters.last_sign_in);
+    let micros = |at: Option<Timestamp>, open: i64| at.map_or(open, Timestamp::as_micros);
+    if !filters.created.is_open() {
+        let (from, until) = (micros(filters.created.after, i64::MIN), micros(filters.created.before, i64::MAX));
+        tests.push(Test::Within { column: "created_at", from, until });
+    }
+    // Zero is never.
     let ever = filters.never_signed_in == Some(false) || !filters.last_sign_in.is_open();
-    if ever && filters.last_sign_in.after.is_none() {
-        tests.push(Test::AtLeast { column: "last_sign_in_at", value: 1 });
+    if ever {
+        let (from, until) = (micros(filters.last_sign_in.after, 1), micros(filters.last_sign_in.before, i64::MAX));
+        tests.push(Test::Within { column: "last_sign_in_at", from: from.max(1), until });
     }
     if filters.never_signed_in == Some(true) {
-        tests.push(Test::Below { column: "last_sign_in_at", value: 1 });
+        tests.push(Test::Within { column: "last_sign_in_at", from: 0, until: 1 });
     }
     if let Some(reference) = &filters.reference {
         tests.push(Test::Reference(reference.clone()));
@@ -187,33 +193,57 @@ fn filter_tests(filters: &UserFilters) -> Vec<Test> {
 
 /// What a sample of the realm says about the tests.
 struct Sample {
-    /// The share of users that pass each test, and all of them.
-    each: Vec<f64>,
-    /// The share of users that pass all.
-    share: f64,
-    /// About so many users pass all.
+    /// The users of the realm.
+    population: u64,
+    /// Rows of the sample, in the order asked for, from the place asked for on: whether they pass each test.
+    rows: Vec<(Row, Vec<bool>)>,
+    /// Its size with the rows before that place.
+    size: usize,
+    /// About so many users pass all tests.
     matches: u64,
 }
 
 impl Sample {
-    fn take(tx: &mut ReadTx<'_>, realm_num: i64, tests: &[Test], population: u64, small: u64) -> Result<Self> {
+    fn take(
+        tx: &mut ReadTx<'_>,
+        realm_num: i64,
+        order: &Order,
+        bounds: &Bounds,
+        tests: &[Test],
+        population: u64,
+        small: u64,
+    ) -> Result<Self> {
+        let mut sample = Self { population, rows: Vec::new(), size: 0, matches: 0 };
         if population <= small {
-            return Ok(Self::unknown(tests));
+            return Ok(sample);
         }
-        let rows = sql::sample(tx, realm_num, tests)?;
+        let mut rows = sql::sample(tx, realm_num, order, tests)?;
         // A realm with few of the sampled rows is small beside the others: the index knows.
-        if rows.is_empty() || (rows.len() as u64) < small / 30 {
-            return Ok(Self::unknown(tests));
+        if (rows.len() as u64) < small / 30 {
+            return Ok(sample);
         }
-        let share = |passing: usize| passing as f64 / rows.len() as f64;
-        let passing = |at: usize| rows.iter().filter(|row| row.get(at) == Some(&true)).count();
-        let all = share(rows.iter().filter(|row| row.iter().all(|passed| *passed)).count());
-        let matches = (all * population as f64) as u64;
-        Ok(Self { each: (0..tests.len()).map(|at| share(passing(at))).collect(), share: all, matches })
+        sample.size = rows.len();
+        let mut all = share(&rows, |passed| passed.iter().all(|passed| *passed));
+        if all * (rows.len() as f64) < 3.0 {
+            // Too few to tell; then the tests are taken for independent.
+            let each = |at: usize| share(&rows, |passed| passed.get(at) == Some(&true));
+            all = (0..tests.len()).map(each).product::<f64>().max(all);
+        }
+        sample.matches = (all * population as f64) as u64;
+        rows.retain(|(row, _)| bounds.place.as_ref().is_none_or(|place| order.is_beyond(row, place)));
+        rows.sort_unstable_by(|(a, _), (b, _)| order.compare(a, b));
+        sample.rows = rows;
+        Ok(sample)
     }
 
-    fn unknown(tests: &[Test]) -> Self {
-        Self { each: vec![0.0; tests.len()], share: 0.0, matches: 0 }
+    /// The share of users that pass the test at this place of the list of tests.
+    fn share_of(&self, at: usize) -> f64 {
+        share(&self.rows, |passed| passed.get(at) == Some(&true))
+    }
+
+    /// The share of users that pass all of these tests.
+    fn share_of_all(&self, wanted: impl Fn(usize) -> bool) -> f64 {
+        share(&self.rows, |passed| passed.iter().enumerate().all(|(at, passed)| *passed || !wanted(at)))
     }
 
     fn estimate(&self) -> Total {
@@ -221,6 +251,11 @@ impl Sample {
         let magnitude = 10_u64.pow(self.matches.max(1).ilog10().saturating_sub(1));
         Total { count: self.matches.div_ceil(magnitude) * magnitude, exact: false }
     }
+}
+
+fn share(rows: &[(Row, Vec<bool>)], passes: impl Fn(&[bool]) -> bool) -> f64 {
+    let passing = rows.iter().filter(|(_, passed)| passes(passed)).count();
+    passing as f64 / rows.len().max(1) as f64
 }
 
 /// A search under way.
@@ -235,54 +270,173 @@ struct Search {
 
 impl Search {
     /// Which tests the index is asked; the others are made on the rows it finds. At least the rarest is asked.
-    fn asked(&self) -> Vec<bool> {
-        let rarest = (self.tests.iter().zip(&self.sample.each))
-            .filter(|(test, _)| test.is_indexed())
-            .map(|(_, share)| *share)
-            .fold(f64::INFINITY, f64::min);
-        let shares = self.tests.iter().zip(&self.sample.each);
-        shares.map(|(test, share)| test.is_indexed() && (*share <= COMMON || *share <= rarest)).collect()
+    fn asked(&self, engine: Engine) -> Vec<bool> {
+        let shares: Vec<f64> = (0..self.tests.len()).map(|at| self.sample.share_of(at)).collect();
+        let indexed = self.tests.iter().zip(&shares).filter(|(test, _)| test.is_indexed());
+        let rarest = indexed.map(|(_, share)| *share).fold(f64::INFINITY, f64::min);
+        let tests = self.tests.iter().zip(&shares);
+        let mut asked: Vec<bool> =
+            tests.map(|(test, share)| test.is_indexed() && (*share <= COMMON || *share <= rarest)).collect();
+        // SQLite has an index of texts and indexes of keys; asking both is worth it when the latter has few rows.
+        if engine == Engine::Sqlite {
+            let by_text = |at: usize| asked.get(at) == Some(&true) && self.tests.get(at).is_some_and(Test::is_text);
+            if (0..self.tests.len()).any(by_text) {
+                let found = self.sample.share_of_all(by_text);
+                let keys: Vec<bool> = (self.tests.iter().zip(&shares))
+                    .map(|(test, share)| test.is_text() || *share < 2.5 * found)
+                    .collect();
+                asked.iter_mut().zip(keys).for_each(|(asked, worth)| *asked &= worth);
+            }
+        }
+        asked
     }
 
     fn is_indexed(&self) -> bool {
         self.tests.iter().any(Test::is_indexed)
     }
 
-    /// How far to walk to meet as many matches as are wanted, with room for bad luck.
-    fn stretch(&self) -> i64 {
-        let rows = 2.0 * self.wanted as f64 / self.sample.share.max(1e-6);
-        (rows as i64).clamp(self.limits.walked_at_most / 100, self.limits.walked_at_most)
+    /// About so many rows are read when the index is asked.
+    fn rows_of_index(&self, asked: &[bool]) -> u64 {
+        let is_asked = |at: usize| asked.get(at) == Some(&true);
+        let is_text = |at: usize| is_asked(at) && self.tests.get(at).is_some_and(Test::is_text);
+        let share = match (0..self.tests.len()).any(is_text) {
+            true => self.sample.share_of_all(is_text),
+            false => self.sample.share_of_all(is_asked),
+        };
+        (share * self.sample.population as f64) as u64
     }
 
-    fn find(&mut self, tx: &mut ReadTx<'_>, query: &UserQuery, terms: &[String]) -> Result<Found> {
-        let (bounds, limits) = (Bounds::after(query), self.limits);
-        if self.is_indexed() && self.sample.matches <= limits.few {
-            let at_most = limits.few_at_most;
-            let mut rows = sql::found(tx, self.realm_num, &self.order, &self.tests, &self.asked(), at_most + 1)?;
-            if i64::try_from(rows.len()).unwrap_or(i64::MAX) <= at_most {
-                if best::is_scarce(rows.len()) {
-                    rows.extend(best::near(tx, self, terms, &rows)?);
-                }
-                let total = Total::exact(rows.len() as u64);
-                return Ok(Found { rows: self.order.page(rows, &bounds, self.wanted), total });
+    /// How far to walk to meet as many matches as are wanted, with room for bad luck; `None` when that is too far,
+    /// or when the sample shows that matches come late.
+    fn stretch(&self) -> Option<i64> {
+        let is_bound = |at: usize| self.tests.get(at).is_some_and(|test| self.order.is_bound(test));
+        let within: Vec<&Vec<bool>> = (self.sample.rows.iter().map(|(_, passed)| passed))
+            .filter(|passed| passed.iter().enumerate().all(|(at, passed)| *passed || !is_bound(at)))
+            .collect();
+        let matching = |passed: &&Vec<bool>| passed.iter().all(|passed| *passed);
+        let matches = within.iter().filter(|passed| matching(passed)).count();
+        let mut share = matches as f64 / within.len() as f64;
+        if matches < 3 {
+            // Where the order is bounded, the sample has few rows within; then the tests are taken for independent.
+            if within.len() == self.sample.rows.len() {
+                return None;
             }
-            self.sample.matches = self.sample.matches.max(at_most.unsigned_abs());
+            share = (0..self.tests.len()).filter(|at| !is_bound(*at)).map(|at| self.sample.share_of(at)).product();
         }
-        let total = self.sample.estimate();
-        let walked = if self.is_indexed() { self.stretch() } else { i64::MAX };
-        let rows = sql::walk(tx, self.realm_num, &self.order, &bounds, walked, &self.tests, self.wanted)?;
-        if self.is_enough(&rows) || !self.is_indexed() {
-            return Ok(Found { rows, total });
+        // Were they spread evenly, so many others before the first would be a strange chance.
+        let before = within.iter().take_while(|passed| !matching(passed)).count();
+        if (1.0 - share).powf(before as f64) < 0.001 {
+            return None;
         }
-        if self.sample.matches > limits.sorted_at_most && walked < limits.walked_at_most {
-            let walked = limits.walked_at_most;
-            let rows = sql::walk(tx, self.realm_num, &self.order, &bounds, walked, &self.tests, self.wanted)?;
-            if self.is_enough(&rows) {
+        let rows = (2.0 * self.wanted as f64 / share) as i64;
+        let most = self.limits.walked_at_most;
+        (rows <= most).then(|| rows.max(most / 100))
+    }
+
+    /// A key up to which there are more than enough matches, by the sample.
+    fn cut(&self) -> Option<CursorKey> {
+        let each = self.sample.population / (self.sample.size.max(1) as u64);
+        if each < self.wanted.unsigned_abs() * 2 {
+            return None;
+        }
+        let mut matching = self.sample.rows.iter().filter(|(_, passed)| passed.iter().all(|passed| *passed));
+        matching.nth(2).map(|(row, _)| row.key.clone())
+    }
+
+    /// A page in the order asked for. Where matches are scarce, what is near is found in their place.
+    fn find(mut self, tx: &mut ReadTx<'_>, bounds: &Bounds, terms: &[String]) -> Result<Found> {
+        let mut near = None;
+        if let Some(rows) = self.few(tx)? {
+            if !best::is_scarce(rows.len()) || terms.is_empty() {
+                let total = Total::exact(rows.len() as u64);
+                return Ok(Found { rows: self.order.page(rows, bounds, self.wanted), total });
+            }
+            near = Some(self.near(tx, bounds, terms, rows.is_empty())?);
+        }
+        let mut search = near.unwrap_or(self);
+        if let Some(rows) = search.few(tx)? {
+            let total = Total::exact(rows.len() as u64);
+            return Ok(Found { rows: search.order.page(rows, bounds, search.wanted), total });
+        }
+        search.many(tx, bounds)
+    }
+
+    /// All matches, in no order, where they are few and quickly found.
+    fn few(&mut self, tx: &mut ReadTx<'_>) -> Result<Option<Vec<Row>>> {
+        let (asked, limits) = (self.asked(tx.engine()), self.limits);
+        if !self.is_worth_asking(&asked, limits.few) {
+            return Ok(None);
+        }
+        let most = limits.few_at_most;
+        let rows = sql::found(tx, self.realm_num, &self.order, &self.tests, &asked, most + 1)?;
+        Ok(self.if_few(rows))
+    }
+
+    /// Whether the index is asked for all matches: it has few, and a walk would not be shorter.
+    fn is_worth_asking(&self, asked: &[bool], few: u64) -> bool {
+        let rows = self.rows_of_index(asked);
+        let walks = self.stretch().is_some_and(|stretch| stretch.unsigned_abs() < rows);
+        self.is_indexed() && self.sample.matches <= few && (rows <= self.limits.few || !walks)
+    }
+
+    /// The rows, unless they are more than few after all.
+    fn if_few<T>(&mut self, rows: Vec<T>) -> Option<Vec<T>> {
+        let most = self.limits.few_at_most;
+        if i64::try_from(rows.len()).unwrap_or(i64::MAX) <= most {
+            return Some(rows);
+        }
+        self.sample.matches = self.sample.matches.max(most.unsigned_abs());
+        None
+    }
+
+    /// The search for what is near to the words, and what has them, under the same filters.
+    fn near(&self, tx: &mut ReadTx<'_>, bounds: &Bounds, terms: &[String], nobody: bool) -> Result<Self> {
+        // Of one word that nobody has, what is near is looked for alone.
+        let alone = nobody && terms.len() == 1 && self.tests.len() == 1;
+        let mut tests = best::near_tests(tx, terms, alone)?;
+        tests.extend(self.tests.iter().skip(terms.len()).cloned());
+        let (order, limits) = (self.order, self.limits);
+        let sample = Sample::take(tx, self.realm_num, &order, bounds, &tests, self.sample.population, limits.small)?;
+        Ok(Self { realm_num: self.realm_num, order, tests, sample, wanted: self.wanted, limits })
+    }
+
+    /// A page of many matches.
+    fn many(&self, tx: &mut ReadTx<'_>, bounds: &Bounds) -> Result<Found> {
+        let total = self.total(tx)?;
+        let mut stretches: Vec<i64> = self.stretch().into_iter().collect();
+        if self.sample.matches > self.limits.sorted_at_most {
+            stretches.push(self.limits.walked_at_most);
+        }
+        // What bounds the order leaves nothing to be looked for.
+        if !self.is_indexed() || self.tests.iter().all(|test| self.order.is_bound(test)) {
+            stretches = vec![i64::MAX];
+        }
+        for stretch in stretches {
+            let rows = sql::walk(tx, self.realm_num, &self.order, bounds, stretch, &self.tests, self.wanted)?;
+            if self.is_enough(&rows) || stretch == i64::MAX {
                 return Ok(Found { rows, total });
             }
         }
-        let rows = sql::sorted(tx, self.realm_num, &self.order, &bounds, &self.tests, &self.asked(), self.wanted)?;
+        let asked = self.asked(tx.engine());
+        let cut = Bounds { cut: self.cut(), ..bounds.clone() };
+        let rows = sql::sorted(tx, self.realm_num, &self.order, &cut, &self.tests, &asked, self.wanted)?;
+        if self.is_enough(&rows) || cut.cut.is_none() {
+            return Ok(Found { rows, total });
+        }
+        let rows = sql::sorted(tx, self.realm_num, &self.order, bounds, &self.tests, &asked, self.wanted)?;
         Ok(Found { rows, total })
+    }
+
+    /// The total where matches are many: exact where one index alone counts them quickly.
+    fn total(&self, tx: &mut ReadTx<'_>) -> Result<Total> {
+        if let [test @ Test::Within { .. }] = self.tests.as_slice() {
+            let most = self.limits.few_at_most * 2;
+            let counted = sql::count(tx, self.realm_num, test, most + 1)?;
+            if counted <= most {
+                return Ok(Total::exact(counted.unsigned_abs()));
+            }
+        }
+        Ok(self.sample.estimate())
     }
 
     fn is_enough(&self, rows: &[Row]) -> bool {

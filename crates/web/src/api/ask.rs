@@ -114,11 +114,6 @@ fn if_match(parts: &Parts) -> Result<Option<i64>, Problem> {
     }
 }
 
-/// Compares a record's version with the one that `If-Match` asks for.
-pub(super) fn check_version(if_match: Option<i64>, version: i64) -> Result<(), Problem> {
-    if if_match.is_none_or(|wanted| wanted == version) { Ok(()) } else { Err(Problem::precondition_failed()) }
-}
-
 /// The name of the realm in the path.
 pub(super) struct Slug(pub(super) String);
 

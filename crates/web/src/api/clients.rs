@@ -16,7 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     answer::{Answer, DONE, List, Record},
-    ask::{Ask, Id, check_version},
+    ask::{Ask, Id},
     body::{Body, MaybeBody, Nothing, present},
     query::Paging,
 };
@@ -226,11 +226,7 @@ async fn change(
     responses((status = 204, description = "It is gone.")),
     extensions(("x-permission" = json!("clients:write"))))]
 async fn delete(ask: Ask<ClientsWrite>, Id(id): Id<ClientRowId>) -> Answer<StatusCode> {
-    if ask.if_match.is_some() {
-        let client = clients::get(&ask.app, &ask.cx, ask.prove()?, id).await?;
-        check_version(ask.if_match, client.version)?;
-    }
-    clients::delete(&ask.app, &ask.cx, ask.may, id).await?;
+    clients::delete(&ask.app, &ask.cx, ask.may, id, ask.if_match).await?;
     Ok(DONE)
 }
 

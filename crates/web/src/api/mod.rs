@@ -2,12 +2,15 @@
 
 mod answer;
 mod ask;
+mod attribute_definitions;
 mod body;
 mod clients;
 pub(crate) mod document;
 mod events;
 mod gate;
+mod groups;
 pub(crate) mod jobs;
+mod organizations;
 mod query;
 mod realms;
 mod roles;
@@ -35,8 +38,11 @@ fn endpoints() -> OpenApiRouter<Web> {
     OpenApiRouter::new()
         .merge(realms::endpoints())
         .merge(settings::endpoints())
+        .merge(attribute_definitions::endpoints())
         .merge(users::endpoints())
         .merge(roles::endpoints())
+        .merge(groups::endpoints())
+        .merge(organizations::endpoints())
         .merge(clients::endpoints())
         .merge(events::endpoints())
         .merge(jobs::endpoints())

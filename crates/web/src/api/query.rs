@@ -4,6 +4,7 @@ use denizen_model::{
     pages::{Cursor, DEFAULT_LIMIT, MAX_LIMIT},
     validation::FieldErrors,
 };
+use denizen_ops::members::NameQuery;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
 use utoipa::IntoParams;
 
@@ -27,6 +28,29 @@ pub(super) struct Paging {
     #[serde(default = "default_limit", deserialize_with = "limit")]
     #[param(minimum = 1, maximum = 500, required = false)]
     pub(super) limit: u32,
+}
+
+/// The parameters of a list by name.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ByName {
+    /// The beginning of the name, without regard to case and accents; up to 100 characters.
+    q: Option<String>,
+    /// Where the page starts: `next_cursor` of the page before.
+    #[serde(default, deserialize_with = "cursor")]
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
+    /// How many items a page has at the most; 50 when absent.
+    #[serde(default = "default_limit", deserialize_with = "limit")]
+    #[param(minimum = 1, maximum = 500, required = false)]
+    limit: u32,
+}
+
+impl From<ByName> for NameQuery {
+    fn from(asked: ByName) -> Self {
+        Self { q: asked.q, after: asked.cursor, limit: asked.limit }
+    }
 }
 
 pub(super) fn default_limit() -> u32 {

@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     answer::{Answer, DONE, List, Record},
-    ask::{Ask, AskAny, AskMain, Slug, check_version},
+    ask::{Ask, AskAny, AskMain, Slug},
     body::{Body, present},
 };
 use crate::Web;
@@ -130,8 +130,7 @@ async fn change(
     responses((status = 204, description = "It is gone.")),
     extensions(("x-permission" = json!("realms:manage"))))]
 async fn delete(ask: AskMain<RealmsManage>, Slug(slug): Slug) -> Answer<StatusCode> {
-    let realm = &ask.app.realm(&slug).await?.realm;
-    check_version(ask.if_match, realm.version)?;
-    realms::delete(&ask.app, &ask.cx, ask.may, realm.id).await?;
+    let id = ask.app.realm(&slug).await?.realm.id;
+    realms::delete(&ask.app, &ask.cx, ask.may, id, ask.if_match).await?;
     Ok(DONE)
 }

@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     answer::{Answer, DONE, List, Record},
-    ask::{Ask, Id, check_version},
+    ask::{Ask, Id},
     body::{Body, present},
     query::Paging,
 };
@@ -122,10 +122,6 @@ async fn change(ask: Ask<RolesWrite>, Id(id): Id<RoleId>, Body(patch): Body<Chan
     responses((status = 204, description = "It is gone.")),
     extensions(("x-permission" = json!("roles:write"))))]
 async fn delete(ask: Ask<RolesWrite>, Id(id): Id<RoleId>) -> Answer<StatusCode> {
-    if ask.if_match.is_some() {
-        let role = roles::get(&ask.app, &ask.cx, ask.prove()?, id).await?;
-        check_version(ask.if_match, role.version)?;
-    }
-    roles::delete(&ask.app, &ask.cx, ask.may, id).await?;
+    roles::delete(&ask.app, &ask.cx, ask.may, id, ask.if_match).await?;
     Ok(DONE)
 }

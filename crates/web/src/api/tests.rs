@@ -1,6 +1,8 @@
 //! The API as its callers see it: the real router over a real application.
 
+mod attributes;
 mod contract;
+mod groups;
 mod import;
 mod inputs;
 mod jobs;

@@ -364,7 +364,7 @@ async fn ask_delete(page: &ConsoleCx, id: ClientRowId, errors: Errors) -> Answer
 }
 
 async fn delete(page: ConsoleCx, Which(id): Which) -> Answer {
-    match clients::delete(page.app(), page.cx(), page.may()?, id).await {
+    match clients::delete(page.app(), page.cx(), page.may()?, id, None).await {
         Ok(()) => page.done(&page.href("clients"), "The client is deleted."),
         Err(error) => ask_delete(&page, id, mendable_in(error, &[])?).await,
     }

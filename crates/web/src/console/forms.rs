@@ -27,6 +27,11 @@ impl Fields {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn from_pairs(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
     /// A field's text as it was typed; empty when it was not sent.
     pub(super) fn text(&self, name: &str) -> &str {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
@@ -91,6 +96,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
         let Query(pairs) = query.map_err(IntoResponse::into_response)?;
         Fields::checked(pairs).map(Self).map_err(IntoResponse::into_response)
     }
+}
+
+/// A text area's text as one line: descriptions have no line breaks.
+pub(super) fn one_line(typed: &str) -> String {
+    typed.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The messages of a failure that the person at the form can mend; any other failure goes on.

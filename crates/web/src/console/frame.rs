@@ -56,6 +56,8 @@ struct Inner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
     Users,
+    Organizations,
+    Groups,
     Roles,
     Clients,
     Audit,
@@ -68,8 +70,10 @@ pub(super) enum Section {
 
 impl Section {
     /// What the navigation lists: section, path and icon, name, and what one must hold to see it.
-    const LISTED: [(Self, &'static str, &'static str, Permission); 5] = [
+    const LISTED: [(Self, &'static str, &'static str, Permission); 7] = [
         (Self::Users, "users", "Users", Permission::UsersRead),
+        (Self::Organizations, "organizations", "Organizations", Permission::OrganizationsRead),
+        (Self::Groups, "groups", "Groups", Permission::GroupsRead),
         (Self::Roles, "roles", "Roles", Permission::RolesRead),
         (Self::Clients, "clients", "Clients", Permission::ClientsRead),
         (Self::Audit, "audit", "Audit", Permission::AuditRead),
@@ -165,9 +169,12 @@ pub(super) struct Can {
     pub(super) users_delete: bool,
     pub(super) credentials_reset: bool,
     pub(super) credentials_set: bool,
+    pub(super) credentials_reveal: bool,
     pub(super) sessions_revoke: bool,
     pub(super) roles_write: bool,
     pub(super) roles_assign: bool,
+    pub(super) groups_write: bool,
+    pub(super) organizations_write: bool,
     pub(super) clients_write: bool,
     pub(super) audit_read: bool,
     pub(super) settings_write: bool,
@@ -254,9 +261,12 @@ impl ConsoleCx {
             users_delete: held.contains(Permission::UsersDelete),
             credentials_reset: held.contains(Permission::CredentialsReset),
             credentials_set: held.contains(Permission::CredentialsSet),
+            credentials_reveal: held.contains(Permission::CredentialsReveal),
             sessions_revoke: held.contains(Permission::SessionsRevoke),
             roles_write: held.contains(Permission::RolesWrite),
             roles_assign: held.contains(Permission::RolesAssign),
+            groups_write: held.contains(Permission::GroupsWrite),
+            organizations_write: held.contains(Permission::OrganizationsWrite),
             clients_write: held.contains(Permission::ClientsWrite),
             audit_read: held.contains(Permission::AuditRead),
             settings_write: held.contains(Permission::SettingsWrite),

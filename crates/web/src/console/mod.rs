@@ -5,6 +5,7 @@
 //! [`frame::ConsoleCx`] for the handler. A handler that fails answers with a [`PageError`], which `enter` turns
 //! into a page inside the frame.
 
+mod attributes;
 mod audit;
 mod clients;
 mod cookies;
@@ -12,7 +13,10 @@ mod errors;
 mod flash;
 mod forms;
 mod frame;
+mod groups;
 mod jobs;
+mod members;
+mod organizations;
 mod palette;
 mod realms;
 mod roles;
@@ -80,11 +84,14 @@ pub(crate) fn router(web: &Web) -> Router<Web> {
         .route("/admin/{realm}/sign-out", post(sign_in::sign_out))
         .route("/admin/{realm}/palette", get(palette::find))
         .merge(users::router())
+        .merge(organizations::router())
+        .merge(groups::router())
         .merge(roles::router())
         .merge(jobs::router())
         .merge(clients::router())
         .merge(audit::router())
         .merge(settings::router())
+        .merge(attributes::router())
         .merge(realms::router())
         .route("/admin/{realm}/{*rest}", get(frame::nothing_here))
         .layer(from_fn_with_state(web.clone(), frame::enter));

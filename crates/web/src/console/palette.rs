@@ -5,11 +5,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use denizen_model::{
+    groups::Group,
+    organizations::Organization,
     permissions::Permission,
     text::fold,
     users::{UserKind, as_words},
 };
-use denizen_ops::users;
+use denizen_ops::{groups, members::NameQuery, organizations, users};
 use serde::Serialize;
 
 use super::{
@@ -19,6 +21,8 @@ use super::{
 };
 
 const USERS: u32 = 6;
+/// How many organizations, and how many groups.
+const NAMED: u32 = 3;
 
 #[derive(Serialize)]
 struct Found {
@@ -48,10 +52,30 @@ pub(super) async fn find(page: ConsoleCx, Asked(asked): Asked) -> Result<Respons
             detail: Some(user.email.unwrap_or(user.username)),
         }));
     }
+    if !typed.is_empty() {
+        items.extend(named(&page, typed).await?);
+    }
     let words = fold(typed);
     let matching = |item: &Item| words.split(' ').all(|word| fold(&item.label).contains(word));
     items.extend(pages(&page).into_iter().chain(actions(&page)).chain(realms(&page)).filter(matching));
     Ok(Json(Found { items }).into_response())
+}
+
+/// Organizations and groups whose name begins with what was typed.
+async fn named(page: &ConsoleCx, typed: &str) -> Result<Vec<Item>, PageError> {
+    let query = || NameQuery { q: Some(typed.chars().take(100).collect()), after: None, limit: NAMED };
+    let mut items = Vec::new();
+    if page.holds().contains(Permission::OrganizationsRead) {
+        let found = organizations::list(page.app(), page.cx(), page.may()?, query()).await?.items;
+        let place = |found: &Organization| page.href(&format!("organizations/{}", found.id));
+        items.extend(found.iter().map(|found| item("Organizations", &found.name, place(found), "organizations")));
+    }
+    if page.holds().contains(Permission::GroupsRead) {
+        let found = groups::list(page.app(), page.cx(), page.may()?, query()).await?.items;
+        let place = |found: &Group| page.href(&format!("groups/{}", found.id));
+        items.extend(found.iter().map(|found| item("Groups", &found.name, place(found), "groups")));
+    }
+    Ok(items)
 }
 
 fn item(group: &'static str, label: &str, href: String, icon: &'static str) -> Item {
@@ -60,7 +84,9 @@ fn item(group: &'static str, label: &str, href: String, icon: &'static str) -> I
 
 fn pages(page: &ConsoleCx) -> Vec<Item> {
     let seen = Section::seen_by(page.holds());
-    seen.map(|(_, path, label)| item("Go to", label, page.href(path), path)).collect()
+    let attributes = page.holds().contains(Permission::SettingsRead);
+    let attributes = attributes.then(|| item("Go to", "Attributes", page.href("attributes"), "settings"));
+    seen.map(|(_, path, label)| item("Go to", label, page.href(path), path)).chain(attributes).collect()
 }
 
 fn actions(page: &ConsoleCx) -> Vec<Item> {
@@ -68,8 +94,11 @@ fn actions(page: &ConsoleCx) -> Vec<Item> {
     let all = [
         (can.users_write, "Create user", "users/new", "user-plus"),
         (can.users_write, "Create machine", "users/new-machine", "machine"),
+        (can.organizations_write, "Create organization", "organizations/new", "organizations"),
+        (can.groups_write, "Create group", "groups/new", "groups"),
         (can.roles_write, "Create role", "roles/new", "roles"),
         (can.clients_write, "Create client", "clients/new", "clients"),
+        (can.settings_write, "Define attribute", "attributes/new", "plus"),
         (can.realms_manage, "Manage realms", "realms", "realms"),
         (can.realms_manage, "Create realm", "realms/new", "plus"),
     ];

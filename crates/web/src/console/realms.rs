@@ -254,7 +254,7 @@ async fn delete(page: ConsoleCx, Path((_, slug)): Slug, Posted(typed): Posted) -
     let realm = find(&page, &slug)?;
     let confirmation = typed.text("confirmation").trim();
     let refused = if confirmation == realm.slug {
-        match realms::delete(page.app(), page.cx(), proof, realm.id).await {
+        match realms::delete(page.app(), page.cx(), proof, realm.id, None).await {
             Ok(()) => {
                 // The realm whose console this is may be the one that is gone.
                 let next = format!("/admin/{MAIN_REALM}/realms");

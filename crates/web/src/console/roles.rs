@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     Answer, PageError,
-    forms::{Asked, Errors, Fields, Posted, mendable_in},
+    forms::{Asked, Errors, Fields, Posted, mendable_in, one_line},
     frame::{At, ConsoleCx, Section},
     users::{Confirm, Pager, path_id},
     words::{count, duration, number, query},
@@ -125,11 +125,6 @@ fn form(page: &ConsoleCx, typed: &Fields, errors: Errors) -> Answer {
     if content.errors.is_empty() { page.page(template, at, &content) } else { page.refused(template, at, &content) }
 }
 
-/// A text area's text as one line: a role's description has no line breaks.
-fn one_line(typed: &str) -> String {
-    typed.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 async fn create(page: ConsoleCx, Posted(typed): Posted) -> Answer {
     let (name, description) = (typed.text("name").trim(), one_line(typed.text("description")));
     match roles::create(page.app(), page.cx(), page.may()?, name, &description).await {
@@ -206,7 +201,7 @@ async fn ask_delete(page: &ConsoleCx, id: RoleId, errors: Errors) -> Answer {
 }
 
 async fn delete(page: ConsoleCx, Which(id): Which) -> Answer {
-    match roles::delete(page.app(), page.cx(), page.may()?, id).await {
+    match roles::delete(page.app(), page.cx(), page.may()?, id, None).await {
         Ok(()) => page.done(&page.href("roles"), "The role is deleted."),
         Err(error) => ask_delete(&page, id, mendable_in(error, &[])?).await,
     }

@@ -1,7 +1,7 @@
 //! The realm's settings.
 
 use axum::{Router, routing::get};
-use denizen_model::realms::{Realm, RealmSettings};
+use denizen_model::realms::{ApiKeyStorage, Realm, RealmSettings};
 use denizen_ops::realms;
 use serde::Serialize;
 
@@ -28,6 +28,8 @@ struct Values {
     display_name: String,
     email_as_username: bool,
     username_changeable: bool,
+    undeclared_attributes_allowed: bool,
+    api_key_storage: String,
     password_min_length: String,
     session_idle_minutes: String,
     session_absolute_hours: String,
@@ -76,6 +78,8 @@ impl Values {
             display_name: realm.display_name.clone(),
             email_as_username: settings.email_as_username,
             username_changeable: settings.username_changeable,
+            undeclared_attributes_allowed: settings.undeclared_attributes_allowed,
+            api_key_storage: settings.api_key_storage.to_string(),
             password_min_length: settings.password_min_length.to_string(),
             session_idle_minutes: in_unit(settings.session_idle_seconds, MINUTE),
             session_absolute_hours: in_unit(settings.session_absolute_seconds, HOUR),
@@ -91,6 +95,8 @@ impl Values {
             display_name: text("display_name"),
             email_as_username: typed.ticked("email_as_username"),
             username_changeable: typed.ticked("username_changeable"),
+            undeclared_attributes_allowed: typed.ticked("undeclared_attributes_allowed"),
+            api_key_storage: text("api_key_storage"),
             password_min_length: text("password_min_length"),
             session_idle_minutes: text("session_idle_minutes"),
             session_absolute_hours: text("session_absolute_hours"),
@@ -120,6 +126,9 @@ fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors>
     let settings = RealmSettings {
         email_as_username: typed.ticked("email_as_username"),
         username_changeable: typed.ticked("username_changeable"),
+        undeclared_attributes_allowed: typed.ticked("undeclared_attributes_allowed"),
+        // Of a choice that came without an answer, the one before stays.
+        api_key_storage: ApiKeyStorage::from_name(typed.text("api_key_storage")).unwrap_or(before.api_key_storage),
         password_min_length: small("password_min_length", &mut errors),
         session_idle_seconds: read("session_idle_minutes", MINUTE, before.session_idle_seconds, &mut errors),
         session_absolute_seconds: read("session_absolute_hours", HOUR, before.session_absolute_seconds, &mut errors),

@@ -1,6 +1,7 @@
 //! How the console puts things into words: counts, names, labels.
 
 use denizen_model::{
+    pages::Total,
     permissions::AdminRole,
     users::{User, UserKind, VerificationState},
 };
@@ -66,6 +67,11 @@ pub(super) fn count(count: u64, one: &str, many: &str) -> String {
         1 => format!("1 {one}"),
         more => format!("{} {many}", number(more)),
     }
+}
+
+/// A total as [`count`] says it; of one that is only a lower bound, that there are more.
+pub(super) fn total(total: Total, one: &str, many: &str) -> String {
+    if total.exact { count(total.count, one, many) } else { format!("More than {} {many}", number(total.count)) }
 }
 
 /// An admin role's name for people.

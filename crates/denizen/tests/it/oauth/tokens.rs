@@ -136,6 +136,43 @@ on_both_engines! {
         assert!(elsewhere.open(&app.begin().url).await.page().asks_for("identifier"));
     }
 
+    /// Groups and organizations stand in tokens; who left a group is out of it with the next refresh.
+    async fn groups_and_organizations_are_in_tokens_until_somebody_leaves(database) {
+        let mut server = Server::start(database).await;
+        let api = server.api();
+        let app = App::register(&api, &server.issuer("main"), NewApp::default()).await;
+        let user = api.create_person("member@example.com").await;
+        let mut groups = Vec::new();
+        for name in ["Night shift", "beta"] {
+            let group = api.post("/realms/main/groups", &json!({ "name": name })).await.expect(201).str("id");
+            api.post(&format!("/realms/main/groups/{group}/members"), &json!({ "user_ids": [user] })).await.expect(200);
+            groups.push(group);
+        }
+        let acme = json!({ "name": "Acme", "domains": ["acme.example"] });
+        let acme = api.post("/realms/main/organizations", &acme).await.expect(201).str("id");
+        let memberships = format!("/realms/main/users/{user}/memberships");
+        api.post(&memberships, &json!({ "organization_id": acme })).await.expect(204);
+
+        let tokens = app.sign_in(&Person::new(), "member@example.com", PASSWORD).await;
+        let organizations = json!([{ "id": acme, "name": "Acme", "roles": [], "permissions": [] }]);
+        let access = app.claims(&tokens.str("access_token")).await;
+        assert_eq!(access["roles"], json!([]));
+        assert_eq!(access["groups"], json!(["beta", "Night shift"]), "by name");
+        assert_eq!(access["organizations"], organizations);
+        let known = app.introspect(&tokens.str("access_token")).await;
+        assert_eq!((&known["groups"], &known["organizations"]), (&access["groups"], &organizations));
+
+        api.delete(&format!("/realms/main/users/{user}/groups/{}", groups[0])).await.expect(204);
+        api.delete(&format!("{memberships}/{acme}")).await.expect(204);
+        let next = app.refresh(&tokens.str("refresh_token")).await.expect(200);
+        let access = app.claims(&next.str("access_token")).await;
+        assert_eq!((&access["groups"], &access["organizations"]), (&json!(["beta"]), &json!([])));
+        for kind in ["user.group.changed", "user.membership.changed"] {
+            assert!(api.has_event(&user, kind).await, "{kind}");
+        }
+        server.verify_audit();
+    }
+
     /// A machine's own token, and what it may not do.
     async fn a_client_gets_tokens_on_its_own_behalf(database) {
         let mut server = Server::start(database).await;
@@ -145,6 +182,7 @@ on_both_engines! {
         let answer = machine.post("token_endpoint", &[("grant_type", "client_credentials")]).await.expect(200);
         let claims = machine.claims(&answer.str("access_token")).await;
         assert_eq!(claims["client_id"], machine.client_id);
+        assert!(["roles", "groups", "organizations"].iter().all(|name| claims.get(name).is_none()), "{claims}");
         assert!(answer.json().get("refresh_token").is_none_or(serde_json::Value::is_null));
         assert_eq!(machine.introspect(&answer.str("access_token")).await["active"], true);
         machine.userinfo(&answer.str("access_token")).await.expect(401);

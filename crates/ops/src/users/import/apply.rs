@@ -19,7 +19,7 @@ use super::{
     NEEDED,
     prepare::{Prepared, Wanted, check_allowed, check_machine, of_import, patch},
 };
-use crate::{App, Cx, Error, Result, admins, cx::Detail, users};
+use crate::{App, Cx, Error, RealmState, Result, admins, cx::Detail, users};
 
 /// The longest reason in the report, in characters.
 const MAX_REASON: usize = 1000;
@@ -52,9 +52,10 @@ pub(crate) fn apply(
     cx: &Cx,
     job: &Job,
     import: &ImportUsers,
-    realm: &Realm,
+    state: &RealmState,
     rows: &[Prepared],
 ) -> Result<Applied> {
+    let realm = &state.realm;
     let allowed: Vec<&str> = NEEDED
         .iter()
         .filter(|permission| cx.check(realm.id, **permission).is_ok())
@@ -67,6 +68,7 @@ pub(crate) fn apply(
         job,
         import,
         realm,
+        state,
         allowed,
         names: BTreeMap::new(),
         existing: HashMap::new(),
@@ -99,6 +101,7 @@ struct Piece<'p> {
     job: &'p Job,
     import: &'p ImportUsers,
     realm: &'p Realm,
+    state: &'p RealmState,
     allowed: Vec<&'p str>,
     /// Roles, groups and organizations by folded name: id and name.
     names: BTreeMap<(Tie, String), (String, String)>,
@@ -269,6 +272,8 @@ impl Piece<'_> {
         let mut user = before.clone();
         users::apply(&mut user, patch(says, &before), false, &mut errors);
         check_user(&user, &mut errors);
+        let undeclared_allowed = self.realm.settings.undeclared_attributes_allowed;
+        self.state.attributes.check(undeclared_allowed, Some(&before.attributes), &user.attributes, &mut errors);
         let switches = says.enabled.is_some_and(|enabled| enabled != before.enabled);
         if !errors.is_empty() {
             self.reject(row, &errors);

@@ -4,7 +4,6 @@ use denizen_model::{
     events::NewEvent,
     imports::{ImportField, ImportUser, rows_of},
     jobs::ImportUsers,
-    realms::Realm,
     text::fold,
     users::{NewHuman, NewMachine, User, UserKind, UserPatch, VerificationState},
     validation::FieldErrors,
@@ -12,9 +11,9 @@ use denizen_model::{
 
 use super::{delimiter, needed};
 use crate::{
-    App, Cx,
+    App, Cx, RealmState,
     crypto::password::StoredHash,
-    users::{human, machine},
+    users::{check_attributes, human, machine},
 };
 
 /// A row that was looked at.
@@ -41,7 +40,7 @@ pub(crate) struct Wanted {
 pub(crate) fn prepare(
     app: &App,
     cx: &Cx,
-    realm: &Realm,
+    state: &RealmState,
     import: &ImportUsers,
     piece: &str,
     first_line: u64,
@@ -50,13 +49,13 @@ pub(crate) fn prepare(
     rows.into_iter()
         .map(|(line, row)| {
             let subject = row.as_ref().map(|row| row.subject()).unwrap_or_default();
-            let wanted = row.and_then(|row| row.read()).and_then(|says| wanted(app, cx, realm, says));
+            let wanted = row.and_then(|row| row.read(&state.attributes)).and_then(|says| wanted(app, cx, state, says));
             Prepared { line, subject, wanted }
         })
         .collect()
 }
 
-fn wanted(app: &App, cx: &Cx, realm: &Realm, says: ImportUser) -> Result<Wanted, FieldErrors> {
+fn wanted(app: &App, cx: &Cx, state: &RealmState, says: ImportUser) -> Result<Wanted, FieldErrors> {
     let mut errors = FieldErrors::new();
     let name = says.username.clone().or_else(|| says.email.clone().flatten());
     let key = name.map(|name| fold(&name)).unwrap_or_default();
@@ -76,12 +75,12 @@ fn wanted(app: &App, cx: &Cx, realm: &Realm, says: ImportUser) -> Result<Wanted,
         }
     }
     errors.into_result()?;
-    let new = new_user(app, cx, realm, &says).map(Box::new);
+    let new = new_user(app, cx, state, &says).map(Box::new);
     Ok(Wanted { key, says, new })
 }
 
 /// The user whom a row makes, by the rules of creation.
-fn new_user(app: &App, cx: &Cx, realm: &Realm, says: &ImportUser) -> Result<User, FieldErrors> {
+fn new_user(app: &App, cx: &Cx, state: &RealmState, says: &ImportUser) -> Result<User, FieldErrors> {
     let mut errors = FieldErrors::new();
     let mut attributes = says.attributes.clone();
     attributes.retain(|_, value| !value.is_null());
@@ -102,7 +101,7 @@ fn new_user(app: &App, cx: &Cx, realm: &Realm, says: &ImportUser) -> Result<User
                 attributes,
                 email_verified: says.email_verified == Some(true),
             };
-            human(app, cx, realm, new, &mut errors)
+            human(app, cx, state, new, &mut errors)
         }
         UserKind::Machine => {
             check_machine(says, &mut errors);
@@ -116,7 +115,9 @@ fn new_user(app: &App, cx: &Cx, realm: &Realm, says: &ImportUser) -> Result<User
                 reference: says.reference.clone().flatten(),
                 attributes,
             };
-            machine(app, cx, realm, new, &mut errors)
+            let user = machine(app, cx, state, new, &mut errors);
+            check_attributes(state, &user, &mut errors);
+            user
         }
     };
     if says.email_verified == Some(true) && user.email.is_none() {

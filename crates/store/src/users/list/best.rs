@@ -13,7 +13,7 @@
 use std::collections::BTreeSet;
 
 use denizen_model::{
-    pages::{CursorKey, Direction},
+    pages::{CursorKey, Direction, Total},
     text::fold,
     users::{UserQuery, UserSort, word_beginning},
 };
@@ -30,15 +30,12 @@ statements! {
 
 /// With fewer matches than this, what is near is shown too.
 const SCARCE: usize = 50;
-/// So many of what is near are looked at.
-const NEAR_AT_MOST: i64 = 500;
-
 /// Whether matches are so few that what is near is worth a look.
 pub(super) fn is_scarce(matches: usize) -> bool {
     matches < SCARCE
 }
 
-const NEWEST: Order = Order { sort: UserSort::CreatedAt, direction: Direction::Descending };
+pub(super) const NEWEST: Order = Order { sort: UserSort::CreatedAt, direction: Direction::Descending };
 
 /// What was typed, as it is compared with whole fields.
 struct Wanted {
@@ -49,7 +46,7 @@ struct Wanted {
 impl Wanted {
     /// The place of a user in the order; `near` for those found only by what is near.
     fn key(&self, keys: &Keys, near: bool) -> CursorKey {
-        let newest = format!("{:020}{:020}", i64::MAX - keys.created_at, i64::MAX - keys.num);
+        let newest = newest(keys.created_at, keys.num);
         let exact = self.username == Some(keys.num)
             || [&keys.email_key, &keys.phone_key, &keys.reference_key].into_iter().any(|key| *key == self.text);
         CursorKey::Text(if near {
@@ -71,27 +68,55 @@ impl Wanted {
 }
 
 /// A page of a search by best match.
-pub(super) fn find(tx: &mut ReadTx<'_>, search: &mut Search, query: &UserQuery, terms: &[String]) -> Result<Found> {
+pub(super) fn find(tx: &mut ReadTx<'_>, mut search: Search, query: &UserQuery, terms: &[String]) -> Result<Found> {
     let text = fold(query.search.as_deref().unwrap_or(""));
     let username = tx.find(&BY_USERNAME, params![search.realm_num, &text], |row| row.i64("num"))?;
     let wanted = Wanted { text, username };
     let bounds = Bounds::after(query);
-    let order = Order { sort: UserSort::BestMatch, direction: Direction::Ascending };
-    if search.sample.matches <= search.limits.few_best {
-        let at_most = search.limits.few_at_most;
-        let found = sql::found_keys(tx, search.realm_num, &search.tests, &search.asked(), at_most + 1)?;
-        if i64::try_from(found.len()).unwrap_or(i64::MAX) <= at_most {
-            let mut rows: Vec<Row> = found.iter().map(|keys| wanted.row(keys, false)).collect();
-            if is_scarce(rows.len()) {
-                let near = near_keys(tx, search, terms, &rows)?;
-                rows.extend(near.iter().map(|keys| wanted.row(keys, true)));
-            }
-            let total = denizen_model::pages::Total::exact(rows.len() as u64);
-            return Ok(Found { rows: order.page(rows, &bounds, search.wanted), total });
+    let asked = search.asked(tx.engine());
+    if search.is_worth_asking(&asked, search.limits.few_best) {
+        let most = search.limits.few_at_most;
+        let found = sql::found_keys(tx, search.realm_num, &search.tests, &asked, most + 1)?;
+        if let Some(found) = search.if_few(found) {
+            let rows: Vec<Row> = found.iter().map(|keys| wanted.row(keys, false)).collect();
+            return few(tx, &search, &bounds, terms, rows);
         }
-        search.sample.matches = search.sample.matches.max(at_most.unsigned_abs());
     }
-    let total = search.sample.estimate();
+    many(tx, &search, &bounds, &wanted)
+}
+
+const BEST: Order = Order { sort: UserSort::BestMatch, direction: Direction::Ascending };
+
+/// A page of few matches, with what is near behind them where they are scarce.
+fn few(tx: &mut ReadTx<'_>, search: &Search, bounds: &Bounds, terms: &[String], rows: Vec<Row>) -> Result<Found> {
+    let count = rows.len();
+    let known: BTreeSet<i64> = rows.iter().map(|row| row.num).collect();
+    let mut rows = BEST.page(rows, bounds, search.wanted);
+    if !is_scarce(count) || terms.is_empty() {
+        return Ok(Found { rows, total: Total::exact(count as u64) });
+    }
+    let place = Bounds { place: bounds.place.as_ref().and_then(newest_place), ..Bounds::default() };
+    let mut near = search.near(tx, &place, terms, count == 0)?;
+    // Those with the words themselves are found again, and stand before.
+    near.wanted += i64::try_from(count).unwrap_or(0);
+    let again = if near.tests.iter().any(Test::is_near_alone) { 0 } else { count as u64 };
+    let found = match near.few(tx)? {
+        Some(rows) => {
+            let total = Total::exact(rows.len() as u64);
+            Found { rows: NEWEST.page(rows, &place, near.wanted), total }
+        }
+        None => near.many(tx, &place)?,
+    };
+    let others = found.rows.into_iter().filter(|row| !known.contains(&row.num));
+    rows.extend(others.map(|row| Row { key: near_key(&row), ..row }));
+    rows.truncate(usize::try_from(search.wanted).unwrap_or(usize::MAX));
+    let total = Total { count: found.total.count + count as u64 - again.min(found.total.count), ..found.total };
+    Ok(Found { rows, total })
+}
+
+/// A page of many matches: tier after tier, each by a walk of its own.
+fn many(tx: &mut ReadTx<'_>, search: &Search, bounds: &Bounds, wanted: &Wanted) -> Result<Found> {
+    let total = search.total(tx)?;
     let mut rows: Vec<Row> = Vec::new();
     let place = bounds.place.as_ref();
     let tier = place.map_or('1', |place| match &place.key {
@@ -105,16 +130,16 @@ pub(super) fn find(tx: &mut ReadTx<'_>, search: &mut Search, query: &UserQuery, 
         }
         let from = place.filter(|_| at == tier);
         // Those asked of the index come first, as many as there are answers to whether they are.
-        let tests: Vec<Test> = search.tests.iter().cloned().chain(not_before(at, &wanted)).collect();
+        let tests: Vec<Test> = search.tests.iter().cloned().chain(not_before(at, wanted)).collect();
         let keys = match at {
             '1' => sql::identified(tx, search.realm_num, &wanted.text, wanted.username, &tests)?,
-            '2' => beginning(tx, search, &tests, &wanted, UserSort::Name, from, open)?,
-            '3' => beginning(tx, search, &tests, &wanted, UserSort::Email, from, open)?,
+            '2' => beginning(tx, search, &tests, wanted, UserSort::Name, from, open)?,
+            '3' => beginning(tx, search, &tests, wanted, UserSort::Email, from, open)?,
             _ => rest(tx, search, &tests, from, open)?,
         };
         let found = keys.iter().map(|keys| wanted.row(keys, false)).collect();
-        let bounds = Bounds { place: from.cloned(), prefix: None };
-        rows.extend(order.page(found, &bounds, open));
+        let bounds = Bounds { place: from.cloned(), ..Bounds::default() };
+        rows.extend(BEST.page(found, &bounds, open));
     }
     Ok(Found { rows, total })
 }
@@ -151,51 +176,58 @@ fn beginning(
         CursorKey::Text(key) => Row { num: row.num, key: CursorKey::Text(key.get(1..).unwrap_or("").to_owned()) },
         CursorKey::Number(_) => row.clone(),
     });
-    let bounds = Bounds { place, prefix: Some(wanted.text.clone()) };
+    let bounds = Bounds { place, prefix: Some(wanted.text.clone()), cut: None };
     sql::walk_keys(tx, search.realm_num, &order, &bounds, i64::MAX, tests, limit)
 }
 
 /// All others, the newest first.
 fn rest(tx: &mut ReadTx<'_>, search: &Search, tests: &[Test], from: Option<&Row>, limit: i64) -> Result<Vec<Keys>> {
-    let place = from.map(|row| {
-        let part = |range: std::ops::Range<usize>| match &row.key {
-            CursorKey::Text(key) => key.get(range).and_then(|part| part.parse::<i64>().ok()).unwrap_or(0),
-            CursorKey::Number(_) => 0,
-        };
-        Row { num: i64::MAX - part(21..41), key: CursorKey::Number(i64::MAX - part(1..21)) }
+    let place = from.map(|row| match &row.key {
+        CursorKey::Text(key) => newest_row(key),
+        CursorKey::Number(_) => row.clone(),
     });
-    let bounds = Bounds { place, prefix: None };
-    let stretch = search.stretch();
-    let found = sql::walk_keys(tx, search.realm_num, &NEWEST, &bounds, stretch, tests, limit)?;
-    if i64::try_from(found.len()).unwrap_or(i64::MAX) >= limit {
-        return Ok(found);
+    let bounds = Bounds { place, ..Bounds::default() };
+    if let Some(stretch) = search.stretch() {
+        let found = sql::walk_keys(tx, search.realm_num, &NEWEST, &bounds, stretch, tests, limit)?;
+        if i64::try_from(found.len()).unwrap_or(i64::MAX) >= limit {
+            return Ok(found);
+        }
     }
-    sql::sorted_keys(tx, search.realm_num, &NEWEST, &bounds, tests, &search.asked(), limit)
+    sql::sorted_keys(tx, search.realm_num, &NEWEST, &bounds, tests, &search.asked(tx.engine()), limit)
 }
 
-/// Users who have what is near to each of the words, and pass the filters, but for those found already.
-fn near_keys(tx: &mut ReadTx<'_>, search: &Search, terms: &[String], found: &[Row]) -> Result<Vec<Keys>> {
-    if terms.is_empty() {
-        return Ok(Vec::new());
-    }
+/// That a user has each of the words, or what is near to it; or only the latter.
+pub(super) fn near_tests(tx: &mut ReadTx<'_>, terms: &[String], alone: bool) -> Result<Vec<Test>> {
     let mut tests = Vec::new();
     for term in terms {
         let begins = if term.chars().count() < 3 { word_beginning(term) } else { format!(" {term}") };
         let mut near = vec![begins];
         near.extend(index::meant(tx, term)?.into_iter().map(|word| format!(" {word} ")));
-        tests.push(Test::Near { text: Test::needle(term), near });
+        tests.push(Test::Near { text: (!alone).then(|| Test::needle(term)), near });
     }
-    let mut asked = vec![true; tests.len()];
-    asked.extend(search.asked().into_iter().skip(terms.len()));
-    tests.extend(search.tests.iter().skip(terms.len()).cloned());
-    let known: BTreeSet<i64> = found.iter().map(|row| row.num).collect();
-    let mut keys = sql::found_keys(tx, search.realm_num, &tests, &asked, NEAR_AT_MOST)?;
-    keys.retain(|keys| !known.contains(&keys.num));
-    Ok(keys)
+    Ok(tests)
 }
 
-/// As [`near_keys`], as rows of another order.
-pub(super) fn near(tx: &mut ReadTx<'_>, search: &Search, terms: &[String], found: &[Row]) -> Result<Vec<Row>> {
-    let keys = near_keys(tx, search, terms, found)?;
-    Ok(keys.into_iter().map(|keys| keys.row(search.order.sort)).collect())
+/// The key of a user who was found by what is near, in the order of newest first.
+fn near_key(row: &Row) -> CursorKey {
+    let created_at = super::number(&row.key);
+    CursorKey::Text(format!("5{}", newest(created_at, row.num)))
+}
+
+/// The newest first, as a text.
+fn newest(created_at: i64, num: i64) -> String {
+    format!("{:020}{:020}", i64::MAX - created_at, i64::MAX - num)
+}
+
+/// The place that such a text names, of the last tier.
+fn newest_place(row: &Row) -> Option<Row> {
+    match &row.key {
+        CursorKey::Text(key) if key.starts_with('5') => Some(newest_row(key)),
+        _ => None,
+    }
+}
+
+fn newest_row(key: &str) -> Row {
+    let part = |range: std::ops::Range<usize>| key.get(range).and_then(|part| part.parse::<i64>().ok()).unwrap_or(0);
+    Row { num: i64::MAX - part(21..41), key: CursorKey::Number(i64::MAX - part(1..21)) }
 }

@@ -69,6 +69,11 @@ impl Order {
         }
     }
 
+    /// Whether a test bounds what the list is ordered by.
+    pub(super) fn is_bound(&self, test: &Test) -> bool {
+        matches!(test, Test::Within { column, .. } if *column == self.column())
+    }
+
     fn words(&self) -> (&'static str, &'static str) {
         match self.direction {
             Direction::Ascending => ("ASC", ">"),
@@ -84,13 +89,15 @@ pub(super) struct Bounds {
     pub(super) place: Option<Row>,
     /// What begins with this.
     pub(super) prefix: Option<String>,
+    /// What comes no later than this key.
+    pub(super) cut: Option<CursorKey>,
 }
 
 impl Bounds {
     pub(super) fn after(query: &UserQuery) -> Self {
         let place = query.after.as_ref();
         let place = place.map(|place| Row { num: place.id.parse().unwrap_or(0), key: place.key.clone() });
-        Self { place, prefix: None }
+        Self { place, ..Self::default() }
     }
 }
 
@@ -100,13 +107,11 @@ pub(super) enum Test {
     /// This is found in some column.
     Contains(String),
     /// This is found in some column, or one of those among what is near.
-    Near { text: String, near: Vec<String> },
+    Near { text: Option<String>, near: Vec<String> },
     /// Has a mark, or has it not.
     Facet { mark: String, present: bool },
-    /// A number is at least this.
-    AtLeast { column: &'static str, value: i64 },
-    /// A number is below this.
-    Below { column: &'static str, value: i64 },
+    /// A number is at least this, and below that.
+    Within { column: &'static str, from: i64, until: i64 },
     /// The application's own id is this.
     Reference(String),
     /// A text does not begin with this.
@@ -126,6 +131,27 @@ impl Test {
     /// How a word is looked for: within words, or, where it is too short for trigrams, where words begin.
     pub(super) fn needle(term: &str) -> String {
         if term.chars().count() < 3 { word_beginning(term) } else { term.to_owned() }
+    }
+
+    /// Whether it looks at the keys of names, addresses and times only.
+    fn is_about_keys(&self) -> bool {
+        match self {
+            Self::Within { .. } | Self::NotUser(_) => true,
+            Self::NotBeginning { column, .. } | Self::IsNot { column, .. } => {
+                matches!(*column, "name_key" | "email_key")
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it is about what is near and not about the word itself.
+    pub(super) fn is_near_alone(&self) -> bool {
+        matches!(self, Self::Near { text: None, .. })
+    }
+
+    /// Whether SQLite's full text finds those that pass.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self, Self::Contains(_) | Self::Near { .. } | Self::Facet { present: true, .. })
     }
 
     /// Whether an index can find those that pass.
@@ -176,14 +202,17 @@ impl<'q> Statement<'q> {
         match test {
             Test::Contains(text) => self.holds(&format!("{of}.search_text"), text),
             Test::Near { text, near } => {
-                let mut any = vec![self.holds(&format!("{of}.search_text"), text)];
+                let mut any = Vec::new();
+                any.extend(text.iter().map(|text| self.holds(&format!("{of}.search_text"), text)));
                 any.extend(near.iter().map(|near| self.holds(&format!("{of}.near_text"), near)));
                 format!("({})", any.join(" OR "))
             }
             Test::Facet { mark, present: true } => self.holds(&format!("{of}.facets"), mark),
             Test::Facet { mark, present: false } => format!("NOT ({})", self.holds(&format!("{of}.facets"), mark)),
-            Test::AtLeast { column, value } => format!("({of}.{column} + 0) >= {}", self.value(*value)),
-            Test::Below { column, value } => format!("({of}.{column} + 0) < {}", self.value(*value)),
+            Test::Within { column, from, until } => {
+                let (from, until) = (self.value(*from), self.value(*until));
+                format!("(({of}.{column} + 0) >= {from} AND ({of}.{column} + 0) < {until})")
+            }
             Test::Reference(text) => format!("({of}.reference_key || '') = {}", self.value(text)),
             Test::NotBeginning { column, text } => {
                 let from = self.value(text);
@@ -202,7 +231,10 @@ impl<'q> Statement<'q> {
                 format!("i.search_text LIKE {} ESCAPE '!'", self.value(like_containing(text)))
             }
             (Engine::Postgres, Test::Near { text, near }) => {
-                let mut any = vec![format!("i.search_text LIKE {} ESCAPE '!'", self.value(like_containing(text)))];
+                let mut any = Vec::new();
+                if let Some(text) = text {
+                    any.push(format!("i.search_text LIKE {} ESCAPE '!'", self.value(like_containing(text))));
+                }
                 for near in near {
                     any.push(format!("i.near_text LIKE {} ESCAPE '!'", self.value(like_containing(near))));
                 }
@@ -211,8 +243,10 @@ impl<'q> Statement<'q> {
             (Engine::Postgres, Test::Facet { mark, present: true }) => {
                 format!("string_to_array(i.facets, ' ') @> ARRAY[{}]", self.value(mark))
             }
-            (_, Test::AtLeast { column, value }) => format!("i.{column} >= {}", self.value(*value)),
-            (_, Test::Below { column, value }) => format!("i.{column} < {}", self.value(*value)),
+            (_, Test::Within { column, from, until }) => {
+                let (from, until) = (self.value(*from), self.value(*until));
+                format!("i.{column} >= {from} AND i.{column} < {until}")
+            }
             (_, Test::Reference(text)) => format!("i.reference_key = {}", self.value(text)),
             (_, test) => self.row_test("i", test),
         }
@@ -220,16 +254,17 @@ impl<'q> Statement<'q> {
 
     /// The tables and conditions by which the index finds those who pass all tests. `asked` says of each test
     /// whether the index is asked; a row is tested for the others.
-    fn from_index(&mut self, realm_num: i64, tests: &'q [Test], asked: &[bool]) {
+    fn push_index(&mut self, realm_num: i64, tests: &'q [Test], asked: &[bool]) {
         let is_asked = |at: usize| asked.get(at).copied().unwrap_or(true);
         let mut phrases = Vec::new();
         let mut conditions = Vec::new();
         for (at, test) in tests.iter().enumerate() {
-            if self.engine == Engine::Sqlite && is_asked(at) {
-                if let Some(part) = match_part(test) {
-                    phrases.push(part);
-                    continue;
-                }
+            if self.engine == Engine::Sqlite
+                && is_asked(at)
+                && let Some(part) = match_part(test)
+            {
+                phrases.push(part);
+                continue;
             }
             conditions.push(test);
         }
@@ -238,8 +273,11 @@ impl<'q> Statement<'q> {
             // A cross join is SQLite's way to say which comes first; it would test a million rows against what the
             // index found.
             let found = self.value(phrases.join(" AND "));
+            // Where keys are enough, they are read from an index of nothing else.
+            let keys =
+                if conditions.iter().all(|test| test.is_about_keys()) { "INDEXED BY user_index_keys" } else { "" };
             self.push(&format!(
-                " FROM user_search CROSS JOIN user_index i ON i.num = user_search.rowid WHERE user_search MATCH {found} AND "
+                " FROM user_search CROSS JOIN user_index i {keys} ON i.num = user_search.rowid WHERE user_search MATCH {found} AND "
             ));
         } else {
             self.push(" FROM user_index i WHERE ");
@@ -248,9 +286,16 @@ impl<'q> Statement<'q> {
         self.push(&format!("i.realm_num = {realm}"));
         for test in conditions {
             let at = tests.iter().position(|other| std::ptr::eq(other, test)).unwrap_or(0);
-            let condition = match is_asked(at) && !by_text {
-                true => self.index_test(test),
-                false => self.row_test("i", test),
+            let condition = match (is_asked(at), by_text, test) {
+                (true, true, Test::Within { column, from, until }) => {
+                    let (from, until) = (self.value(*from), self.value(*until));
+                    format!(
+                        "(user_search.rowid + 0) IN (SELECT r.num FROM user_index r WHERE r.realm_num = {realm} \
+                         AND r.{column} >= {from} AND r.{column} < {until})"
+                    )
+                }
+                (true, false, test) => self.index_test(test),
+                (_, _, test) => self.row_test("i", test),
             };
             self.push(&format!(" AND {condition}"));
         }
@@ -266,6 +311,17 @@ impl<'q> Statement<'q> {
             };
             let num = self.value(place.num);
             self.push(&format!(" AND ({of}.{column}, {of}.num) {beyond} ({key}, {num})"));
+        }
+        if let Some(cut) = &bounds.cut {
+            let until = match order.direction {
+                Direction::Ascending => "<=",
+                Direction::Descending => ">=",
+            };
+            let key = match cut {
+                CursorKey::Number(number) => self.value(*number),
+                CursorKey::Text(text) => self.value(text.as_str()),
+            };
+            self.push(&format!(" AND {of}.{column} {until} {key}"));
         }
         if let Some(prefix) = &bounds.prefix {
             let from = self.value(prefix.as_str());
@@ -286,7 +342,8 @@ fn match_part(test: &Test) -> Option<String> {
     match test {
         Test::Contains(text) => Some(format!("search_text : {}", phrase(text))),
         Test::Near { text, near } => {
-            let mut any = vec![format!("search_text : {}", phrase(text))];
+            let mut any = Vec::new();
+            any.extend(text.iter().map(|text| format!("search_text : {}", phrase(text))));
             any.extend(near.iter().map(|near| format!("near_text : {}", phrase(near))));
             Some(format!("({})", any.join(" OR ")))
         }
@@ -321,19 +378,26 @@ fn read_row(sort: UserSort, row: &value::Row<'_>) -> Result<Row> {
     Ok(Row { num, key })
 }
 
-/// Rows from ten places of the index: of each, whether it passes each test. Only rows of the realm.
-pub(super) fn sample(tx: &mut ReadTx<'_>, realm_num: i64, tests: &[Test]) -> Result<Vec<Vec<bool>>> {
-    let statement = sample_statement(tx.engine(), realm_num, tests);
+/// Rows from ten places of the index: of each, its place in the order, and whether it passes each test. Only rows
+/// of the realm.
+pub(super) fn sample(
+    tx: &mut ReadTx<'_>,
+    realm_num: i64,
+    order: &Order,
+    tests: &[Test],
+) -> Result<Vec<(Row, Vec<bool>)>> {
+    let statement = sample_statement(tx.engine(), realm_num, order, tests);
     let names: Vec<String> = (0..tests.len()).map(|at| format!("t{at}")).collect();
     tx.list_text(&statement.text, &statement.values, |row| {
-        names.iter().map(|name| Ok(row.i64(name)? != 0)).collect::<Result<Vec<bool>>>()
+        let passed = names.iter().map(|name| Ok(row.i64(name)? != 0)).collect::<Result<Vec<bool>>>()?;
+        Ok((read_row(order.sort, row)?, passed))
     })
 }
 
 const PLACES: i64 = 10;
 const ROWS_OF_A_PLACE: i64 = 100;
 
-fn sample_statement(engine: Engine, realm_num: i64, tests: &[Test]) -> Statement<'_> {
+fn sample_statement<'q>(engine: Engine, realm_num: i64, order: &Order, tests: &'q [Test]) -> Statement<'q> {
     let mut statement = Statement::new(engine);
     let tested: Vec<String> = (tests.iter().enumerate())
         .map(|(at, test)| {
@@ -341,7 +405,7 @@ fn sample_statement(engine: Engine, realm_num: i64, tests: &[Test]) -> Statement
         })
         .map(|column| if engine == Engine::Postgres { cast_bigint(&column) } else { column })
         .collect();
-    statement.push(&format!("SELECT {} FROM (", tested.join(", ")));
+    statement.push(&format!("SELECT {}, s.num, s.{} AS sort_key FROM (", tested.join(", "), order.column()));
     for place in 0..PLACES {
         if place > 0 {
             statement.push(" UNION ALL ");
@@ -416,14 +480,13 @@ fn walk_statement<'q>(
     statement.push(&realm);
     statement.bounds("i", order, bounds);
     // A bound on what the list is ordered by is where the walk begins or ends.
-    let is_bound = |test: &&Test| matches!(test, Test::AtLeast { column: of, .. } | Test::Below { column: of, .. } if *of == column);
-    for test in tests.iter().filter(is_bound) {
+    for test in tests.iter().filter(|test| order.is_bound(test)) {
         let condition = statement.index_test(test);
         statement.push(&format!(" AND {condition}"));
     }
     let stretch = statement.value(rows);
     statement.push(&format!(" ORDER BY i.{column} {direction}, i.num {direction} LIMIT {stretch}) AS s"));
-    for (at, test) in tests.iter().filter(|test| !is_bound(test)).enumerate() {
+    for (at, test) in tests.iter().filter(|test| !order.is_bound(test)).enumerate() {
         let condition = statement.row_test("s", test);
         statement.push(if at == 0 { " WHERE " } else { " AND " });
         statement.push(&condition);
@@ -469,9 +532,28 @@ fn found_statement<'q>(
 ) -> Statement<'q> {
     let mut statement = Statement::new(engine);
     statement.push(&format!("SELECT {columns}"));
-    statement.from_index(realm_num, tests, asked);
+    statement.push_index(realm_num, tests, asked);
     let limit = statement.value(wanted);
     statement.push(&format!(" LIMIT {limit}"));
+    statement
+}
+
+/// How many pass a test that goes by an index alone, up to so many.
+pub(super) fn count(tx: &mut ReadTx<'_>, realm_num: i64, test: &Test, up_to: i64) -> Result<i64> {
+    let statement = count_statement(tx.engine(), realm_num, test, up_to);
+    let counted = tx.list_text(&statement.text, &statement.values, |row| row.i64("passing"))?;
+    Ok(counted.first().copied().unwrap_or(0))
+}
+
+fn count_statement(engine: Engine, realm_num: i64, test: &Test, up_to: i64) -> Statement<'_> {
+    let mut statement = Statement::new(engine);
+    let realm = statement.value(realm_num);
+    statement.push(&format!(
+        "SELECT count(*) AS passing FROM (SELECT i.num FROM user_index i WHERE i.realm_num = {realm} AND "
+    ));
+    let condition = statement.index_test(test);
+    let limit = statement.value(up_to);
+    statement.push(&format!("{condition} LIMIT {limit}) AS counted"));
     statement
 }
 
@@ -517,7 +599,7 @@ fn sorted_statement<'q>(
 ) -> Statement<'q> {
     let mut statement = Statement::new(engine);
     statement.push(&format!("SELECT {columns}"));
-    statement.from_index(realm_num, tests, asked);
+    statement.push_index(realm_num, tests, asked);
     statement.bounds("i", order, bounds);
     let (direction, _) = order.words();
     let column = order.column();
@@ -575,11 +657,11 @@ fn identified_statement<'q>(
 pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
     let tests = [
         Test::contains("abc"),
-        Test::Near { text: "abc".into(), near: vec![" abc".into(), " abd ".into()] },
+        Test::Near { text: Some("abc".into()), near: vec![" abc".into(), " abd ".into()] },
         Test::Facet { mark: "xyz".into(), present: true },
         Test::Facet { mark: "xyz".into(), present: false },
-        Test::AtLeast { column: "created_at", value: 1 },
-        Test::Below { column: "last_sign_in_at", value: 1 },
+        Test::Within { column: "created_at", from: 1, until: 2 },
+        Test::Within { column: "last_sign_in_at", from: 1, until: 2 },
         Test::Reference("r".into()),
         Test::NotBeginning { column: "name_key", text: "a".into() },
         Test::IsNot { column: "phone_key", text: "a".into() },
@@ -592,7 +674,8 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
             let key = if sort.is_textual() { CursorKey::Text("a".into()) } else { CursorKey::Number(1) };
             let place = Some(Row { num: 1, key });
             let prefix = sort.is_textual().then(|| "a".to_owned());
-            for bounds in [Bounds::default(), Bounds { place, prefix }] {
+            let cut = place.as_ref().map(|place: &Row| place.key.clone());
+            for bounds in [Bounds::default(), Bounds { place, prefix, cut }] {
                 texts.push(
                     walk_statement(engine, I_KEYS.replace("i.", "s.").as_str(), 1, &order, &bounds, 9, &tests, 9).text,
                 );
@@ -604,7 +687,9 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
             }
         }
     }
-    texts.push(sample_statement(engine, 1, &tests).text);
+    let newest = Order { sort: UserSort::CreatedAt, direction: Direction::Descending };
+    texts.push(sample_statement(engine, 1, &newest, &tests).text);
+    texts.push(count_statement(engine, 1, &tests[4], 9).text);
     texts.push(identified_statement(engine, 1, "a", Some(1), &tests).text);
     for test in &tests {
         texts.push(found_statement(engine, I_KEYS, 1, std::slice::from_ref(test), &[true], 9).text);

@@ -34,11 +34,12 @@ fn person(realm: RealmId, n: usize) -> User {
         user(realm, &format!("{}{n}@example.com", fold(given).replace(' ', "")), &format!("{given} {family}"));
     user.id = UserId::new(NOW, bytes());
     user.created_at = Timestamp::from_micros(NOW.as_micros() + i64::try_from(n % 50).unwrap());
-    user.last_sign_in_at = (n % 3 != 0).then(|| Timestamp::from_micros(1 + i64::try_from(n * 31 % 17).unwrap()));
-    user.enabled = n % 9 != 0;
-    user.reference = (n % 4 == 0).then(|| format!("R-{}", n / 8));
-    user.phone = (n % 5 == 0).then(|| format!("+4930{:06}", n / 2));
-    if n % 11 == 0 {
+    user.last_sign_in_at =
+        (!n.is_multiple_of(3)).then(|| Timestamp::from_micros(1 + i64::try_from(n * 31 % 17).unwrap()));
+    user.enabled = !n.is_multiple_of(9);
+    user.reference = n.is_multiple_of(4).then(|| format!("R-{}", n / 8));
+    user.phone = n.is_multiple_of(5).then(|| format!("+4930{:06}", n / 2));
+    if n.is_multiple_of(11) {
         (user.kind, user.email) = (UserKind::Machine, None);
     }
     user
@@ -327,3 +328,25 @@ async fn mistyped_words_of_somebody_who_is_gone_are_forgotten() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_of_an_older_database_are_put_into_the_index() {
+    for (db, _folder) in databases() {
+        let realm = stored_realm(&db).await;
+        fill(&db, realm.id, 30).await;
+        db.write(|mut tx| {
+            tx.execute(&FORGET, &[])?;
+            tx.unaudited("as an older database is", ())
+        })
+        .await
+        .unwrap();
+        assert_eq!(index::complete(&db).await.unwrap(), 30);
+        let (query, id) = (UserQuery { search: Some("john".into()), ..UserQuery::default() }, realm.id);
+        let found = db.read(move |tx| list(tx, id, &query)).await.unwrap();
+        assert!(!found.items.is_empty());
+        assert_eq!(index::complete(&db).await.unwrap(), 0);
+    }
+}
+
+const FORGET: crate::sql::Sql =
+    crate::sql::Sql { sqlite: "DELETE FROM user_index", postgres: "DELETE FROM user_index" };

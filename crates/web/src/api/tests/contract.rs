@@ -24,7 +24,13 @@ fn body(operation: &Map<String, Value>) -> Option<Value> {
     Some(match operation["operationId"].as_str()? {
         "create_realm" => json!({"slug": "x-", "display_name": "X"}),
         "create_user" => json!({"email": "no address"}),
+        "create_attribute_definition" => json!({"key": "a b", "label": "X", "type": "string"}),
+        "order_attribute_definitions" => json!({"ids": [NOBODY]}),
         "create_role" => json!({"name": "with blank"}),
+        "create_group" | "create_organization" => json!({"name": "", "description": ""}),
+        "add_group_members" | "add_organization_members" => json!({"user_ids": [NOBODY]}),
+        "add_user_group" => json!({"group_id": NOBODY}),
+        "add_user_membership" => json!({"organization_id": NOBODY}),
         "create_client" => json!({"name": ""}),
         "set_password" => json!({"password": "correct horse battery"}),
         "create_api_key" => json!({"name": "key"}),
@@ -160,8 +166,14 @@ async fn nothing_of_another_realm_can_be_reached() {
     assert_eq!(fixture.post(&owner, "/realms", json!({"slug": "other", "display_name": "Other"})).await.status, 201);
     let machine = fixture.post(&owner, "/realms/other/users", json!({"kind": "machine", "name": "bot"})).await.body;
     let role = fixture.post(&owner, "/realms/other/roles", json!({"name": "reader"})).await.body;
+    let group = fixture.post(&owner, "/realms/other/groups", json!({"name": "beta"})).await.body;
+    let organization = fixture.post(&owner, "/realms/other/organizations", json!({"name": "Acme"})).await.body;
     let client = fixture
         .post(&owner, "/realms/other/clients", json!({"name": "app", "grant_types": ["client_credentials"]}))
+        .await
+        .body;
+    let attribute = fixture
+        .post(&owner, "/realms/other/attribute-definitions", json!({"key": "plan", "label": "Plan", "type": "string"}))
         .await
         .body;
     let event = fixture.get(&owner, "/realms/other/events").await.body["items"][0].clone();
@@ -171,8 +183,15 @@ async fn nothing_of_another_realm_can_be_reached() {
         format!("users/{}/api-keys", machine["id"].as_str().unwrap()),
         format!("users/{}/admin", machine["id"].as_str().unwrap()),
         format!("users/{}/events", machine["id"].as_str().unwrap()),
+        format!("users/{}/groups", machine["id"].as_str().unwrap()),
+        format!("users/{}/memberships", machine["id"].as_str().unwrap()),
         format!("roles/{}", role["id"].as_str().unwrap()),
+        format!("groups/{}", group["id"].as_str().unwrap()),
+        format!("groups/{}/members", group["id"].as_str().unwrap()),
+        format!("organizations/{}", organization["id"].as_str().unwrap()),
+        format!("organizations/{}/members", organization["id"].as_str().unwrap()),
         format!("clients/{}", client["id"].as_str().unwrap()),
+        format!("attribute-definitions/{}", attribute["id"].as_str().unwrap()),
         format!("events/{}", event["id"].as_str().unwrap()),
     ];
     for place in &places {

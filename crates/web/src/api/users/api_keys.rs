@@ -7,9 +7,15 @@ use axum::{
 use denizen_model::{
     ApiKeyId, Timestamp, UserId,
     authenticators::ApiKey,
-    permissions::markers::{CredentialsSet, UsersRead},
+    permissions::{
+        Permission,
+        markers::{CredentialsReveal, CredentialsSet, UsersRead},
+    },
 };
-use denizen_ops::{api_keys, crypto::Secret};
+use denizen_ops::{
+    api_keys::{self, NewKey},
+    crypto::Secret,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -17,12 +23,16 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::super::{
     answer::{Answer, DONE, List},
     ask::{Ask, Id, Part},
-    body::Body,
+    body::{Body, MaybeBody, Nothing},
 };
 use crate::Web;
 
 pub(super) fn endpoints() -> OpenApiRouter<Web> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(delete))
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(delete))
+        .routes(routes!(regenerate))
+        .routes(routes!(reveal))
 }
 
 /// A machine's key to the API, without its secret.
@@ -41,12 +51,17 @@ struct ApiKeyView {
     last_used_at: Option<Timestamp>,
     /// When it stops working.
     expires_at: Option<Timestamp>,
+    /// What it may be used for, of what its machine may do; empty is all of that.
+    #[schema(value_type = Vec<String>)]
+    scopes: Vec<Permission>,
+    /// It was kept so that it can be shown again.
+    sealed: bool,
 }
 
 impl From<ApiKey> for ApiKeyView {
     fn from(key: ApiKey) -> Self {
-        let ApiKey { id, name, hint, created_at, last_used_at, expires_at, .. } = key;
-        Self { id, name, hint, created_at, last_used_at, expires_at }
+        let ApiKey { id, name, hint, created_at, last_used_at, expires_at, scopes, sealed, .. } = key;
+        Self { id, name, hint, created_at, last_used_at, expires_at, scopes, sealed }
     }
 }
 
@@ -55,7 +70,14 @@ impl From<ApiKey> for ApiKeyView {
 pub(super) struct NewApiKey {
     #[serde(flatten)]
     record: ApiKeyView,
-    /// The key itself, shown this once.
+    /// The key itself. Where the realm keeps hashes only, it is shown this once.
+    key: String,
+}
+
+/// The text of a key.
+#[derive(Serialize, ToSchema)]
+struct ApiKeyText {
+    /// The key itself.
     key: String,
 }
 
@@ -73,6 +95,10 @@ struct CreateApiKey {
     name: String,
     /// When it stops working; never when absent.
     expires_at: Option<Timestamp>,
+    /// Permissions that it may be used for, of those its machine holds; all of them when empty.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    scopes: Vec<Permission>,
 }
 
 /// List a machine's API keys
@@ -86,7 +112,7 @@ async fn list(ask: Ask<UsersRead>, Id(id): Id<UserId>) -> Answer<Json<List<ApiKe
 
 /// Make an API key
 ///
-/// Its text is shown this once.
+/// The answer holds its text. Where the realm keeps hashes only, it is shown this once.
 #[utoipa::path(post, path = "/realms/{realm}/users/{id}/api-keys", operation_id = "create_api_key", tag = "Credentials",
     request_body = CreateApiKey,
     responses((status = 201, description = "The key.", body = NewApiKey)),
@@ -96,7 +122,8 @@ async fn create(
     Id(id): Id<UserId>,
     Body(new): Body<CreateApiKey>,
 ) -> Answer<(StatusCode, [(header::HeaderName, String); 1], Json<NewApiKey>)> {
-    let (key, secret) = api_keys::create(&ask.app, &ask.cx, ask.may, id, &new.name, new.expires_at).await?;
+    let new = NewKey { name: new.name, expires_at: new.expires_at, scopes: new.scopes };
+    let (key, secret) = api_keys::create(&ask.app, &ask.cx, ask.may, id, new).await?;
     let location = format!("/api/v1/realms/{}/users/{id}/api-keys/{}", ask.realm.realm.slug, key.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(NewApiKey::new(key, &secret))))
 }
@@ -112,4 +139,40 @@ async fn create(
 async fn delete(ask: Ask<CredentialsSet>, Id(id): Id<UserId>, Part(key): Part<ApiKeyId>) -> Answer<StatusCode> {
     api_keys::delete(&ask.app, &ask.cx, ask.may, id, key).await?;
     Ok(DONE)
+}
+
+/// Regenerate an API key
+///
+/// It gets a new secret, and the old one stops working in the same moment. Name, scopes and expiry stay.
+#[utoipa::path(post, path = "/realms/{realm}/users/{id}/api-keys/{part}/regenerate",
+    operation_id = "regenerate_api_key", tag = "Credentials",
+    params(("part" = ApiKeyId, Path, description = "The key's id.")),
+    responses((status = 200, description = "The key with its new text.", body = NewApiKey)),
+    extensions(("x-permission" = json!("credentials:set"))))]
+async fn regenerate(
+    ask: Ask<CredentialsSet>,
+    Id(id): Id<UserId>,
+    Part(key): Part<ApiKeyId>,
+    MaybeBody(Nothing {}): MaybeBody<Nothing>,
+) -> Answer<Json<NewApiKey>> {
+    let (key, secret) = api_keys::regenerate(&ask.app, &ask.cx, ask.may, id, key).await?;
+    Ok(Json(NewApiKey::new(key, &secret)))
+}
+
+/// Show an API key
+///
+/// Only where the realm keeps keys `encrypted`, and only those made since it does.
+#[utoipa::path(post, path = "/realms/{realm}/users/{id}/api-keys/{part}/reveal", operation_id = "reveal_api_key",
+    tag = "Credentials",
+    params(("part" = ApiKeyId, Path, description = "The key's id.")),
+    responses((status = 200, description = "The key's text.", body = ApiKeyText)),
+    extensions(("x-permission" = json!("credentials:reveal"))))]
+async fn reveal(
+    ask: Ask<CredentialsReveal>,
+    Id(id): Id<UserId>,
+    Part(key): Part<ApiKeyId>,
+    MaybeBody(Nothing {}): MaybeBody<Nothing>,
+) -> Answer<Json<ApiKeyText>> {
+    let secret = api_keys::reveal(&ask.app, &ask.cx, ask.may, id, key).await?;
+    Ok(Json(ApiKeyText { key: secret.expose().to_owned() }))
 }

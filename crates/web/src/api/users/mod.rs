@@ -7,7 +7,9 @@ mod create;
 mod credentials;
 mod events;
 pub(crate) mod export;
+mod groups;
 mod import;
+mod memberships;
 mod roles;
 mod sessions;
 mod state;
@@ -25,10 +27,10 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::view::UserView;
+pub(super) use self::view::UserView;
 use super::{
     answer::{Answer, DONE, List, Record},
-    ask::{Ask, Id, check_version},
+    ask::{Ask, Id},
     body::{Body, nullable, present},
 };
 use crate::{Web, problem::Problem};
@@ -45,6 +47,8 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
         .merge(api_keys::endpoints())
         .merge(sessions::endpoints())
         .merge(roles::endpoints())
+        .merge(groups::endpoints())
+        .merge(memberships::endpoints())
         .merge(admin::endpoints())
         .merge(events::endpoints())
 }
@@ -243,10 +247,6 @@ async fn change(ask: Ask<UsersWrite>, Id(id): Id<UserId>, Body(patch): Body<Chan
     responses((status = 204, description = "They are gone.")),
     extensions(("x-permission" = json!("users:delete"))))]
 async fn delete(ask: Ask<UsersDelete>, Id(id): Id<UserId>) -> Answer<StatusCode> {
-    if ask.if_match.is_some() {
-        let user = users::get(&ask.app, &ask.cx, ask.prove()?, id).await?;
-        check_version(ask.if_match, user.version)?;
-    }
-    users::delete(&ask.app, &ask.cx, ask.may, id).await?;
+    users::delete(&ask.app, &ask.cx, ask.may, id, ask.if_match).await?;
     Ok(DONE)
 }

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 /// A user: a person or a machine.
 #[derive(Serialize, ToSchema)]
 #[schema(as = User)]
-pub(super) struct UserView {
+pub(in crate::api) struct UserView {
     /// Stable id.
     id: UserId,
     /// Person or machine.

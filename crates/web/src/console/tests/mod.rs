@@ -1,5 +1,7 @@
 //! The console over the real router: signed in to through the real provider, with an owned clock.
 
+mod attributes;
+mod groups;
 mod import;
 mod jobs;
 mod pages;

@@ -26,6 +26,12 @@ async fn every_page_shows() {
         "users/bulk?action=end_sessions&all=true",
         "users/bulk?action=remove_from_group&all=true&query=kind%3Dhuman",
         "jobs",
+        "organizations",
+        "organizations?q=a",
+        "organizations/new",
+        "groups",
+        "groups?q=a",
+        "groups/new",
         "roles",
         "roles/new",
         "clients",
@@ -33,6 +39,8 @@ async fn every_page_shows() {
         "audit",
         "audit?type=user.created&actor=ana",
         "settings",
+        "attributes",
+        "attributes/new",
         "realms",
         "realms/new",
         "realms/main",
@@ -44,9 +52,12 @@ async fn every_page_shows() {
         "",
         "/authenticators",
         "/roles",
+        "/groups",
+        "/organizations",
         "/sessions",
         "/activity",
         "/activity?type=failures",
+        "/activity?type=groups",
         "/disable",
         "/delete",
         "/password",
@@ -63,9 +74,15 @@ async fn every_page_shows() {
     for tab in ["", "/authenticators", "/roles", "/sessions", "/activity"] {
         browser.get(&format!("{own}{tab}")).await.is(StatusCode::OK).sees("Owner");
     }
-    for missing in
-        ["users/nonsense", "users/01939b1e-7c40-7d3a-9f00-000000000000", "nothing/here", "roles/x", "audit/x"]
-    {
+    for missing in [
+        "users/nonsense",
+        "users/01939b1e-7c40-7d3a-9f00-000000000000",
+        "nothing/here",
+        "roles/x",
+        "groups/x",
+        "organizations/x",
+        "audit/x",
+    ] {
         browser.get(&format!("/admin/main/{missing}")).await.is(StatusCode::NOT_FOUND).sees("does not exist");
     }
     let log = browser.get("/admin/main/audit?outcome=success&from=2020-01-01T00:00&to=2100-01-01T00:00").await;
@@ -176,8 +193,10 @@ async fn a_machine_gets_keys_that_are_shown_once() {
         .to_owned();
     browser.get(&format!("{path}/keys/{key}/regenerate")).await.is(StatusCode::OK);
     browser.post(&format!("{path}/keys/{key}/regenerate"), &[]).await.sees("dzk_").sees("The old key no longer works.");
+    browser.get(&format!("{path}/keys/{key}/delete")).await.is(StatusCode::OK).sees("It was never used.");
+    browser.submit(&format!("{path}/keys/{key}/delete"), &[]).await.sees("The key is deleted.");
     browser.get(&format!("{path}/keys/{key}/delete")).await.is(StatusCode::NOT_FOUND);
-    browser.get(&format!("{path}/activity")).await.sees("Deleted an API key");
+    browser.get(&format!("{path}/activity")).await.sees("Regenerated an API key").sees("Deleted an API key");
 }
 
 #[tokio::test]

@@ -117,6 +117,8 @@ fn ask_delete(page: &ConsoleCx, profile: &Profile, typed: &str, errors: Errors) 
         (profile.authenticators.len(), "authenticator", "authenticators"),
         (profile.keys.len(), "API key", "API keys"),
         (profile.roles.len(), "role", "roles"),
+        (profile.groups.len(), "group", "groups"),
+        (profile.memberships.len(), "membership", "memberships"),
         (user.attributes.len(), "attribute", "attributes"),
     ];
     let gone = gone.into_iter().filter(|(number, ..)| *number > 0);
@@ -152,7 +154,7 @@ pub(super) async fn delete(page: ConsoleCx, Whose(id): Whose, Posted(typed): Pos
         let message = format!("This is not {}. Nothing was deleted.", expected(&profile.user));
         return ask_delete(&page, &profile, confirmation, Errors::from([("confirmation".to_owned(), message)]));
     }
-    match users::delete(page.app(), page.cx(), proof, id).await {
+    match users::delete(page.app(), page.cx(), proof, id, None).await {
         Ok(()) => page.done(&page.href("users"), format!("{} is deleted.", profile.user.display_name())),
         Err(error) => ask_delete(&page, &profile, confirmation, mendable_in(error, &[])?),
     }

@@ -52,11 +52,13 @@ struct Line {
 }
 
 /// The kinds of event one can ask for: the address's name, the chip's, and what is looked for.
-const KINDS: [(&str, &str, Option<EventType>, Option<Outcome>); 6] = [
+const KINDS: [(&str, &str, Option<EventType>, Option<Outcome>); 8] = [
     ("sign-ins", "Sign-ins", Some(EventType::UserSignInSucceeded), None),
     ("failures", "Failures", None, Some(Outcome::Failure)),
     ("changes", "Changes of details", Some(EventType::UserUpdated), None),
     ("roles", "Changes of roles", Some(EventType::UserRoleChanged), None),
+    ("groups", "Changes of groups", Some(EventType::UserGroupChanged), None),
+    ("organizations", "Changes of organizations", Some(EventType::UserMembershipChanged), None),
     ("passwords", "New passwords", Some(EventType::UserPasswordChanged), None),
     ("sessions", "Ended sessions", Some(EventType::UserSessionRevoked), None),
 ];
@@ -69,7 +71,12 @@ fn event_icon(event: &Event) -> &'static str {
     let name = event.kind.as_str();
     match event.kind {
         EventType::UserCreated => "user-plus",
-        EventType::UserDeleted | EventType::RoleDeleted | EventType::ClientDeleted | EventType::RealmDeleted => "trash",
+        EventType::UserDeleted
+        | EventType::GroupDeleted
+        | EventType::OrganizationDeleted
+        | EventType::RoleDeleted
+        | EventType::ClientDeleted
+        | EventType::RealmDeleted => "trash",
         EventType::UserDeactivated => "ban",
         EventType::UserReactivated => "check",
         EventType::UserSignInSucceeded => "sign-in",
@@ -77,6 +84,8 @@ fn event_icon(event: &Event) -> &'static str {
         EventType::UserSessionCreated => "session",
         EventType::UserTokenReused => "warning",
         _ if name.contains("password") || name.contains("key") || name.contains("authenticator") => "key",
+        _ if name.contains("group") => "groups",
+        _ if name.contains("membership") || name.starts_with("organization") => "organizations",
         _ if name.contains("role") || name.starts_with("admin") => "roles",
         _ if name.starts_with("client") => "clients",
         _ if name.starts_with("realm") => "realms",
@@ -108,6 +117,16 @@ pub(in crate::console) async fn event_sentence(
         EventType::UserRoleChanged => match (detail("assigned"), detail("removed")) {
             (Some(role), _) => format!("Assigned the role {role}"),
             (None, Some(role)) => format!("Removed the role {role}"),
+            (None, None) => event.kind.sentence().to_owned(),
+        },
+        EventType::UserGroupChanged => match (detail("added"), detail("removed")) {
+            (Some(group), _) => format!("Added to the group {group}"),
+            (None, Some(group)) => format!("Removed from the group {group}"),
+            (None, None) => event.kind.sentence().to_owned(),
+        },
+        EventType::UserMembershipChanged => match (detail("added"), detail("removed")) {
+            (Some(organization), _) => format!("Added to the organization {organization}"),
+            (None, Some(organization)) => format!("Removed from the organization {organization}"),
             (None, None) => event.kind.sentence().to_owned(),
         },
         EventType::AdminGranted => detail("role")

@@ -4,16 +4,23 @@ use axum::extract::FromRequestParts;
 use denizen_model::{
     ApiKeyId, Timestamp,
     authenticators::{ApiKey, Authenticator, AuthenticatorStatus},
-    permissions::markers::CredentialsSet,
+    permissions::{
+        Permission,
+        markers::{CredentialsReveal, CredentialsSet},
+    },
+    realms::ApiKeyStorage,
     users::UserKind,
 };
-use denizen_ops::{Error, api_keys};
+use denizen_ops::{
+    Error,
+    api_keys::{self, NewKey},
+};
 use http::request::Parts;
 use serde::Serialize;
 
 use super::{
     Whose,
-    confirm::{About, Confirm, Field, key_page},
+    confirm::{About, Confirm, key_page},
     path_id,
     show::{Profile, Tab, at},
 };
@@ -57,6 +64,8 @@ struct PasswordActions {
 #[derive(Serialize)]
 struct KeysPanel {
     can_write: bool,
+    /// Whether the realm keeps hashes only.
+    hashed: bool,
     items: Vec<Key>,
 }
 
@@ -70,6 +79,9 @@ struct Key {
     created_at: TimeView,
     last_used_at: Option<TimeView>,
     expires_at: Option<TimeView>,
+    /// What it is limited to.
+    scopes: Option<String>,
+    can_reveal: bool,
 }
 
 #[derive(Serialize)]
@@ -130,7 +142,17 @@ fn key_view(page: &ConsoleCx, profile: &Profile, key: &ApiKey) -> Key {
         created_at: page.time(key.created_at),
         last_used_at: page.time_opt(key.last_used_at),
         expires_at: page.time_opt(key.expires_at),
+        scopes: (!key.scopes.is_empty()).then(|| names(&key.scopes)),
+        can_reveal: key.sealed && !hashed(page) && page.can().credentials_reveal,
     }
+}
+
+fn names(permissions: &[Permission]) -> String {
+    permissions.iter().map(|permission| permission.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn hashed(page: &ConsoleCx) -> bool {
+    page.settings().api_key_storage == ApiKeyStorage::Hashed
 }
 
 fn password_row(page: &ConsoleCx, profile: &Profile, password: &Authenticator) -> Row {
@@ -173,6 +195,7 @@ pub(super) async fn show(page: ConsoleCx, Whose(id): Whose) -> Answer {
         password: (!machine).then(|| password_panel(&page, &profile)),
         api_keys: machine.then(|| KeysPanel {
             can_write: page.can().credentials_set,
+            hashed: hashed(&page),
             items: profile.keys.iter().map(|key| key_view(&page, &profile, key)).collect(),
         }),
         authenticators: passwords.chain(keys).collect(),
@@ -186,23 +209,45 @@ pub(super) async fn new_key(page: ConsoleCx, Whose(id): Whose) -> Answer {
     ask_new(&page, &Profile::load(&page, id).await?, &Fields::default(), Errors::new())
 }
 
+#[derive(Serialize)]
+struct NewKeyPage {
+    name: String,
+    action: String,
+    cancel_href: String,
+    hashed: bool,
+    values: NewKeyValues,
+    scopes: Vec<Scope>,
+    errors: Errors,
+}
+
+#[derive(Serialize)]
+struct NewKeyValues {
+    name: String,
+    expires_at: String,
+}
+
+#[derive(Serialize)]
+struct Scope {
+    name: &'static str,
+    ticked: bool,
+}
+
 fn ask_new(page: &ConsoleCx, profile: &Profile, typed: &Fields, errors: Errors) -> Answer {
     let about = About { page, user: &profile.user };
-    let expiry = "It stops working when this day begins, in UTC. Left empty, it works until it is deleted.";
-    let confirm = Confirm {
-        title: format!("Create an API key for {}", profile.user.display_name()),
-        lead: "It is shown to you once.".to_owned(),
-        facts: Vec::new(),
+    let ticked = typed.all("scopes");
+    let scope =
+        |permission: &Permission| Scope { name: permission.as_str(), ticked: ticked.contains(&permission.as_str()) };
+    let content = NewKeyPage {
+        name: profile.user.display_name().to_owned(),
         action: about.href("/keys/new"),
-        submit: "Create key",
-        danger: false,
         cancel_href: about.href("/authenticators"),
-        fields: vec![
-            Field::text("name", "Name", typed.text("name"), "What it is for, to recognize it by.", false),
-            Field::date("expires_at", "Expires on", typed.text("expires_at"), expiry),
-        ],
+        hashed: hashed(page),
+        values: NewKeyValues { name: typed.text("name").to_owned(), expires_at: typed.text("expires_at").to_owned() },
+        scopes: Permission::ALL.iter().map(scope).collect(),
+        errors,
     };
-    about.ask("Create key", confirm, errors)
+    let (template, at) = ("console/users/new_key.html", at(page, &profile.user, Some("Create key")));
+    if content.errors.is_empty() { page.page(template, at, &content) } else { page.refused(template, at, &content) }
 }
 
 /// The beginning of a day, in UTC.
@@ -214,10 +259,17 @@ fn read_day(typed: &str) -> Result<Option<Timestamp>, Error> {
     start.map(Some).map_err(|_| Error::field("expires_at", "Must be a day, such as 2027-01-31."))
 }
 
+fn read_new(typed: &Fields) -> Result<NewKey, Error> {
+    let scopes = typed.all("scopes").into_iter().map(str::parse).collect::<Result<Vec<Permission>, _>>();
+    let scopes = scopes.map_err(|error| Error::field("scopes", error.to_string()))?;
+    let expires_at = read_day(typed.text("expires_at").trim())?;
+    Ok(NewKey { name: typed.text("name").to_owned(), expires_at, scopes })
+}
+
 pub(super) async fn create_key(page: ConsoleCx, Whose(id): Whose, Posted(typed): Posted) -> Answer {
     let proof = page.may()?;
-    let created = match read_day(typed.text("expires_at").trim()) {
-        Ok(expires_at) => api_keys::create(page.app(), page.cx(), proof, id, typed.text("name"), expires_at).await,
+    let created = match read_new(&typed) {
+        Ok(new) => api_keys::create(page.app(), page.cx(), proof, id, new).await,
         Err(error) => Err(error),
     };
     let profile = Profile::load(&page, id).await?;
@@ -226,7 +278,7 @@ pub(super) async fn create_key(page: ConsoleCx, Whose(id): Whose, Posted(typed):
             let heading = format!("The key {} is ready", key.name);
             key_page(&page, &profile.user, heading, "Hand it to the script that will use it.", &secret)
         }
-        Err(error) => ask_new(&page, &profile, &typed, mendable_in(error, &["name", "expires_at"])?),
+        Err(error) => ask_new(&page, &profile, &typed, mendable_in(error, &["name", "expires_at", "scopes"])?),
     }
 }
 
@@ -246,35 +298,68 @@ fn find_key(profile: &Profile, id: ApiKeyId) -> Result<&ApiKey, Error> {
 
 pub(super) async fn confirm_new(page: ConsoleCx, Whose(id): Whose, Which(key): Which) -> Answer {
     page.may::<CredentialsSet>()?;
-    let profile = Profile::load(&page, id).await?;
-    let key = find_key(&profile, key)?;
-    let about = About { page: &page, user: &profile.user };
+    ask_regenerate(&page, &Profile::load(&page, id).await?, key, Errors::new())
+}
+
+fn ask_regenerate(page: &ConsoleCx, profile: &Profile, id: ApiKeyId, errors: Errors) -> Answer {
+    let key = find_key(profile, id)?;
+    let about = About { page, user: &profile.user };
     let confirm = Confirm {
         title: format!("Regenerate the key {}?", key.name),
-        lead: "A new key takes its place and is shown to you once.".to_owned(),
-        facts: vec!["The present one stops working at once.".to_owned()],
-        action: about.href(&format!("/keys/{}/regenerate", key.id)),
+        lead: "A new key takes its place and is shown on the next page.".to_owned(),
+        facts: vec!["The present one stops working at once.".to_owned(), "Name, scopes and expiry stay.".to_owned()],
+        action: about.href(&format!("/keys/{id}/regenerate")),
         submit: "Regenerate key",
         danger: true,
         cancel_href: about.href("/authenticators"),
         fields: Vec::new(),
     };
-    about.ask("Regenerate key", confirm, Errors::new())
+    about.ask("Regenerate key", confirm, errors)
 }
 
 pub(super) async fn regenerate_key(page: ConsoleCx, Whose(id): Whose, Which(key): Which) -> Answer {
-    let (making, taking) = (page.may()?, page.may()?);
+    let renewed = api_keys::regenerate(page.app(), page.cx(), page.may()?, id, key).await;
     let profile = Profile::load(&page, id).await?;
-    let old = find_key(&profile, key)?;
-    let expires_at = old.expires_at.filter(|at| *at > page.now());
-    let (new, secret) = api_keys::create(page.app(), page.cx(), making, id, &old.name, expires_at).await?;
-    let deleted = api_keys::delete(page.app(), page.cx(), taking, id, key).await;
-    let lead = match deleted {
-        Ok(()) => "The old key no longer works. Hand this one to the script that uses it.",
-        // The new key must be shown in any case.
-        Err(_) => "The old key could not be deleted and still works: delete it when this one is in place.",
+    match renewed {
+        Ok((key, secret)) => {
+            let lead = "The old key no longer works. Hand this one to the script that uses it.";
+            key_page(&page, &profile.user, format!("The key {} is renewed", key.name), lead, &secret)
+        }
+        Err(error) => ask_regenerate(&page, &profile, key, mendable_in(error, &[])?),
+    }
+}
+
+pub(super) async fn confirm_reveal(page: ConsoleCx, Whose(id): Whose, Which(key): Which) -> Answer {
+    page.may::<CredentialsReveal>()?;
+    ask_reveal(&page, &Profile::load(&page, id).await?, key, Errors::new())
+}
+
+fn ask_reveal(page: &ConsoleCx, profile: &Profile, id: ApiKeyId, errors: Errors) -> Answer {
+    let key = find_key(profile, id)?;
+    let about = About { page, user: &profile.user };
+    let confirm = Confirm {
+        title: format!("Show the key {}?", key.name),
+        lead: "It is shown on the next page. The audit log says that you saw it.".to_owned(),
+        facts: Vec::new(),
+        action: about.href(&format!("/keys/{id}/reveal")),
+        submit: "Show key",
+        danger: false,
+        cancel_href: about.href("/authenticators"),
+        fields: Vec::new(),
     };
-    key_page(&page, &profile.user, format!("The key {} is renewed", new.name), lead, &secret)
+    about.ask("Show key", confirm, errors)
+}
+
+pub(super) async fn reveal_key(page: ConsoleCx, Whose(id): Whose, Which(key): Which) -> Answer {
+    let shown = api_keys::reveal(page.app(), page.cx(), page.may()?, id, key).await;
+    let profile = Profile::load(&page, id).await?;
+    match shown {
+        Ok(secret) => {
+            let heading = format!("The key {}", find_key(&profile, key)?.name);
+            key_page(&page, &profile.user, heading, "It is the one that is in use.", &secret)
+        }
+        Err(error) => ask_reveal(&page, &profile, key, mendable_in(error, &[])?),
+    }
 }
 
 pub(super) async fn confirm_delete(page: ConsoleCx, Whose(id): Whose, Which(key): Which) -> Answer {

@@ -1,6 +1,6 @@
 //! The dialogs: pages of their own that the script shows in place.
 
-use denizen_model::users::User;
+use denizen_model::{realms::ApiKeyStorage, users::User};
 use denizen_ops::crypto::Secret;
 use serde::Serialize;
 
@@ -64,18 +64,6 @@ impl Field {
     pub(super) fn tick(name: &'static str, label: &'static str, hint: String, checked: bool) -> Self {
         Self { name, label, kind: "checkbox", value: "true".to_owned(), hint, checked, optional: false }
     }
-
-    pub(super) fn date(name: &'static str, label: &'static str, value: &str, hint: &str) -> Self {
-        Self {
-            name,
-            label,
-            kind: "date",
-            value: value.to_owned(),
-            hint: hint.to_owned(),
-            checked: false,
-            optional: true,
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -132,9 +120,16 @@ struct Done {
     href: String,
 }
 
-/// The page that shows an API key, once.
+/// The page that shows an API key.
 pub(super) fn key_page(page: &ConsoleCx, user: &User, heading: String, lead: &str, key: &Secret) -> Answer {
-    let warning = "It is shown this once. Only its hash is kept, so it cannot be shown again; a lost key is replaced by a new one.";
+    let warning = match page.settings().api_key_storage {
+        ApiKeyStorage::Hashed => {
+            "It is shown this once. Only its hash is kept, so it cannot be shown again; a lost key is replaced by a new one."
+        }
+        ApiKeyStorage::Encrypted => {
+            "Whoever has it acts as this machine. An administrator with the permission to show keys can see it again."
+        }
+    };
     let secret = ShownSecret { label: "API key", value: key.expose().to_owned(), warning };
     let href = format!("{}/authenticators", user_href(page, user.id));
     secret_page(page, user, heading, lead.to_owned(), secret, href)

@@ -1,14 +1,17 @@
 //! The Details tab: the record, saved as a whole; a save over somebody else's change is refused with both shown.
 
 use denizen_model::{
+    attribute_definitions::AttributeAccess,
     events::EventQuery,
     users::{User, UserKind, UserPatch, VerificationState},
 };
 use denizen_ops::{ErrorKind, events, users};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::{
     Whose, attributes,
+    declared::{self, Form},
     show::{Profile, Tab, at, user_href},
 };
 use crate::{
@@ -39,7 +42,7 @@ struct Conflict {
 
 #[derive(Serialize)]
 struct Difference {
-    label: &'static str,
+    label: String,
     theirs: String,
     yours: String,
 }
@@ -57,7 +60,12 @@ struct Values {
     locale: String,
     zoneinfo: String,
     reference: String,
+    /// The declared attributes, each a field.
+    declared: Vec<declared::Field>,
+    /// The others, as lines.
     attributes: String,
+    /// Whether the form has a place for the others.
+    others: bool,
 }
 
 /// The fields the form has for every user, humans only, machines only.
@@ -75,7 +83,9 @@ const SHOWN: [&str; 10] = [
 ];
 
 impl Values {
-    fn of(user: &User) -> Self {
+    fn of(page: &ConsoleCx, user: &User) -> Self {
+        let definitions = &page.realm().attributes;
+        let others = declared::undeclared(definitions, &user.attributes);
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         Self {
             name: user.name.clone(),
@@ -89,14 +99,16 @@ impl Values {
             locale: text(&user.locale),
             zoneinfo: text(&user.zoneinfo),
             reference: text(&user.reference),
-            attributes: attributes::write(&user.attributes),
+            declared: declared::fields(Form::Details, definitions, &user.attributes, None),
+            attributes: attributes::write(&others),
+            others: page.settings().undeclared_attributes_allowed || !others.is_empty(),
         }
     }
 
     /// What was typed, over what the form does not have.
-    fn typed(user: &User, typed: &Fields, username_editable: bool) -> Self {
+    fn typed(page: &ConsoleCx, user: &User, typed: &Fields) -> Self {
         let text = |name| typed.text(name).to_owned();
-        let mut values = Self::of(user);
+        let mut values = Self::of(page, user);
         if user.kind == UserKind::Machine {
             values.name = text("name");
         } else {
@@ -106,9 +118,10 @@ impl Values {
                 (typed.ticked("email_verified"), typed.ticked("phone_verified"));
             (values.locale, values.zoneinfo) = (text("locale"), text("zoneinfo"));
         }
-        if username_editable {
+        if username_editable(page, user) {
             values.username = text("username");
         }
+        values.declared = declared::fields(Form::Details, &page.realm().attributes, &user.attributes, Some(typed));
         (values.reference, values.attributes) = (text("reference"), text("attributes").replace("\r\n", "\n"));
         values
     }
@@ -127,9 +140,12 @@ impl Values {
             ("Language", theirs.locale.clone(), self.locale.clone()),
             ("Time zone", theirs.zoneinfo.clone(), self.zoneinfo.clone()),
             ("Reference", theirs.reference.clone(), self.reference.clone()),
-            ("Attributes", theirs.attributes.clone(), self.attributes.clone()),
+            ("Other attributes", theirs.attributes.clone(), self.attributes.clone()),
         ];
-        let changed = pairs.into_iter().filter(|(_, theirs, yours)| theirs.trim() != yours.trim());
+        let own = pairs.into_iter().map(|(label, theirs, yours)| (label.to_owned(), theirs, yours));
+        let fields = theirs.declared.iter().zip(&self.declared);
+        let fields = fields.map(|(theirs, yours)| (theirs.label.clone(), theirs.text.clone(), yours.text.clone()));
+        let changed = own.chain(fields).filter(|(_, theirs, yours)| theirs.trim() != yours.trim());
         changed.map(|(label, theirs, yours)| Difference { label, theirs, yours }).collect()
     }
 }
@@ -155,7 +171,7 @@ fn show_tab(page: &ConsoleCx, profile: &Profile, values: Values, errors: Errors,
 
 pub(super) async fn show(page: ConsoleCx, Whose(id): Whose) -> Answer {
     let profile = Profile::load(&page, id).await?;
-    show_tab(&page, &profile, Values::of(&profile.user), Errors::new(), None)
+    show_tab(&page, &profile, Values::of(&page, &profile.user), Errors::new(), None)
 }
 
 /// A state changes only where the box says other than it did. A new address is not verified by a box that was
@@ -168,12 +184,30 @@ fn state(before: VerificationState, same: bool, ticked: bool) -> Option<Verifica
     }
 }
 
-fn patch(user: &User, typed: &Fields, username_editable: bool) -> Result<UserPatch, Errors> {
-    let attributes = attributes::read(typed.text("attributes"))
-        .map_err(|message| Errors::from([("attributes".to_owned(), message)]))?;
+/// What was typed of the attributes: the fields of the declared ones and the lines of the others.
+fn read_attributes(page: &ConsoleCx, user: &User, typed: &Fields) -> Result<Map<String, Value>, Errors> {
+    let definitions = &page.realm().attributes;
+    let mut errors = Errors::new();
+    let mut changed = declared::read(Form::Details, definitions, &user.attributes, typed, &mut errors);
+    let lines = attributes::read(typed.text("attributes")).and_then(|lines| {
+        // What one may not see or change in its field cannot be changed here either.
+        match lines.keys().find(|key| definitions.get(key).is_some()) {
+            Some(key) => Err(format!("{key} is an attribute that this realm defines. It has its own field.")),
+            None => Ok(lines),
+        }
+    });
+    match lines {
+        Ok(lines) => changed.extend(attributes::patch(&declared::undeclared(definitions, &user.attributes), lines)),
+        Err(message) => drop(errors.insert("attributes".to_owned(), message)),
+    }
+    if errors.is_empty() { Ok(changed) } else { Err(errors) }
+}
+
+fn patch(page: &ConsoleCx, user: &User, typed: &Fields) -> Result<UserPatch, Errors> {
+    let username_editable = username_editable(page, user);
     let mut patch = UserPatch {
         reference: Some(typed.given("reference")),
-        attributes: Some(attributes::patch(&user.attributes, attributes)),
+        attributes: Some(read_attributes(page, user, typed)?),
         username: username_editable.then(|| typed.text("username").trim().to_owned()),
         ..UserPatch::default()
     };
@@ -193,19 +227,13 @@ fn patch(user: &User, typed: &Fields, username_editable: bool) -> Result<UserPat
 pub(super) async fn save(page: ConsoleCx, Whose(id): Whose, Posted(typed): Posted) -> Answer {
     let proof = page.may()?;
     let before = users::get(page.app(), page.cx(), page.may()?, id).await?;
-    let editable = username_editable(&page, &before);
-    let saved = match patch(&before, &typed, editable) {
+    let saved = match patch(&page, &before, &typed) {
         Ok(patch) => users::update(page.app(), page.cx(), proof, id, patch, typed.version()).await,
         Err(errors) => {
             let profile = Profile::load(&page, id).await?;
             // The version typed over stays, or a conflict would go unnoticed at the next try.
-            return show_tab(
-                &page,
-                &profile.at_version(&typed),
-                Values::typed(&before, &typed, editable),
-                errors,
-                None,
-            );
+            let yours = Values::typed(&page, &before, &typed);
+            return show_tab(&page, &profile.at_version(&typed), yours, errors, None);
         }
     };
     let error = match saved {
@@ -213,16 +241,17 @@ pub(super) async fn save(page: ConsoleCx, Whose(id): Whose, Posted(typed): Poste
         Err(error) => error,
     };
     let profile = Profile::load(&page, id).await?;
-    let yours = Values::typed(&profile.user, &typed, editable);
+    let yours = Values::typed(&page, &profile.user, &typed);
     if matches!(*error.kind, ErrorKind::Changed) {
         let conflict = Conflict {
             by: last_editor(&page, &profile.user).await,
             at: page.time(profile.user.updated_at),
-            differences: yours.differences(&Values::of(&profile.user)),
+            differences: yours.differences(&Values::of(&page, &profile.user)),
         };
         return show_tab(&page, &profile, yours, Errors::new(), Some(conflict));
     }
-    show_tab(&page, &profile.at_version(&typed), yours, at_fields(mendable(error)?), None)
+    let errors = at_fields(&page, mendable(error)?, yours.others);
+    show_tab(&page, &profile.at_version(&typed), yours, errors, None)
 }
 
 /// Who made the last change, as far as the reader may know.
@@ -237,11 +266,19 @@ async fn last_editor(page: &ConsoleCx, user: &User) -> String {
 }
 
 /// Messages about what the form shows under another name, or not at all.
-fn at_fields(errors: Errors) -> Errors {
+fn at_fields(page: &ConsoleCx, errors: Errors, others: bool) -> Errors {
     let mut out = Errors::new();
     for (field, message) in errors {
         if let Some(key) = field.strip_prefix("attributes.") {
-            out.entry("attributes".to_owned()).or_insert_with(|| format!("{key}: {message}"));
+            match page.realm().attributes.get(key) {
+                Some(definition) if definition.spec.console == AttributeAccess::Edit => {
+                    out.insert(field, message);
+                }
+                declared => {
+                    let place = if declared.is_none() && others { "attributes" } else { "form" };
+                    out.entry(place.to_owned()).or_insert_with(|| format!("{key}: {message}"));
+                }
+            }
         } else if let Some(shown) = field.strip_suffix("_state") {
             out.insert(shown.to_owned(), message);
         } else if SHOWN.contains(&field.as_str()) || field == "form" {

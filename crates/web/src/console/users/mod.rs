@@ -6,11 +6,14 @@ mod attributes;
 mod authenticators;
 mod bulk;
 mod confirm;
+pub(super) mod declared;
 mod details;
 mod export;
+mod groups;
 mod import;
 mod list;
 mod new;
+mod organizations;
 mod roles;
 mod sessions;
 mod show;
@@ -47,6 +50,7 @@ pub(super) fn router() -> Router<Web> {
         .route(&user("/authenticators"), get(authenticators::show))
         .route(&user("/keys/new"), get(authenticators::new_key).post(authenticators::create_key))
         .route(&user("/keys/{key}/regenerate"), get(authenticators::confirm_new).post(authenticators::regenerate_key))
+        .route(&user("/keys/{key}/reveal"), get(authenticators::confirm_reveal).post(authenticators::reveal_key))
         .route(&user("/keys/{key}/delete"), get(authenticators::confirm_delete).post(authenticators::delete_key))
         .route(&user("/sessions"), get(sessions::show))
         .route(&user("/sessions/revoke-all"), get(sessions::confirm).post(sessions::revoke_all))
@@ -54,6 +58,10 @@ pub(super) fn router() -> Router<Web> {
         .route(&user("/activity"), get(activity::show))
         .route(&user("/roles"), get(roles::show).post(roles::assign))
         .route(&user("/roles/{role}/remove"), post(roles::remove))
+        .route(&user("/groups"), get(groups::show).post(groups::add))
+        .route(&user("/groups/{group}/remove"), post(groups::remove))
+        .route(&user("/organizations"), get(organizations::show).post(organizations::add))
+        .route(&user("/organizations/{organization}/remove"), post(organizations::remove))
         .route(&user("/administrator"), post(roles::grant))
         .route(&user("/administrator/revoke"), get(roles::confirm_revoke).post(roles::revoke))
         .route(&user("/disable"), get(actions::confirm_disable).post(actions::disable))

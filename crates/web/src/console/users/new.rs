@@ -3,13 +3,15 @@
 use denizen_model::users::{NewHuman, NewMachine, NewPassword, UserKind};
 use denizen_ops::users::{create_human, create_machine};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::{
     confirm::{key_page, temporary_page},
+    declared::{self, Form},
     show::user_href,
 };
 use crate::console::{
-    Answer,
+    Answer, PageError,
     forms::{Errors, Fields, Posted, mendable_in},
     frame::{At, ConsoleCx, Section},
 };
@@ -20,6 +22,7 @@ struct HumanPage {
     errors: Errors,
     email_as_username: bool,
     password_hint: String,
+    declared: Vec<declared::Field>,
 }
 
 #[derive(Serialize)]
@@ -35,6 +38,7 @@ struct HumanValues {
 struct MachinePage {
     values: MachineValues,
     errors: Errors,
+    declared: Vec<declared::Field>,
 }
 
 #[derive(Serialize)]
@@ -46,6 +50,26 @@ struct MachineValues {
 /// `At least 8 characters.`
 pub(super) fn password_hint(page: &ConsoleCx) -> String {
     format!("At least {} characters.", page.settings().password_min_length)
+}
+
+/// The fields of the attributes that a new user needs.
+fn required(page: &ConsoleCx, typed: &Fields) -> Vec<declared::Field> {
+    // A form that was not sent shows the defaults.
+    let sent = (!typed.text("kind").is_empty()).then_some(typed);
+    declared::fields(Form::New, &page.realm().attributes, &Map::new(), sent)
+}
+
+fn read_required(page: &ConsoleCx, typed: &Fields, errors: &mut Errors) -> Map<String, Value> {
+    let read = declared::read(Form::New, &page.realm().attributes, &Map::new(), typed, errors);
+    // What was emptied has its default again.
+    read.into_iter().filter(|(_, value)| !value.is_null()).collect()
+}
+
+/// The messages of a failure at the fields of the form.
+fn at_fields(page: &ConsoleCx, error: denizen_ops::Error, own: &[&str]) -> Result<Errors, PageError> {
+    let fields = declared::fields(Form::New, &page.realm().attributes, &Map::new(), None);
+    let shown: Vec<&str> = own.iter().copied().chain(fields.iter().map(declared::Field::name)).collect();
+    mendable_in(error, &shown)
 }
 
 fn at(page: &ConsoleCx, title: &str) -> At {
@@ -70,6 +94,7 @@ fn human_page(page: &ConsoleCx, typed: &Fields, errors: Errors) -> Answer {
         },
         email_as_username: page.settings().email_as_username,
         password_hint: password_hint(page),
+        declared: required(page, typed),
         errors,
     };
     let (template, at) = ("console/users/new.html", at(page, "Create user"));
@@ -83,7 +108,7 @@ pub(super) async fn machine(page: ConsoleCx) -> Answer {
 
 fn machine_page(page: &ConsoleCx, typed: &Fields, errors: Errors) -> Answer {
     let values = MachineValues { name: typed.text("name").to_owned(), username: typed.text("username").to_owned() };
-    let content = MachinePage { values, errors };
+    let content = MachinePage { values, errors, declared: required(page, typed) };
     let (template, at) = ("console/users/new_machine.html", at(page, "Create machine"));
     if content.errors.is_empty() { page.page(template, at, &content) } else { page.refused(template, at, &content) }
 }
@@ -102,7 +127,13 @@ async fn make_human(page: &ConsoleCx, typed: &Fields) -> Answer {
         "temporary" => NewPassword::Temporary,
         _ => return human_page(page, typed, Errors::from([("password_mode".to_owned(), "Choose one.".to_owned())])),
     };
+    let mut errors = Errors::new();
+    let attributes = read_required(page, typed, &mut errors);
+    if !errors.is_empty() {
+        return human_page(page, typed, errors);
+    }
     let new = NewHuman {
+        attributes,
         email: typed.given("email"),
         username: typed.given("username"),
         given_name: typed.given("given_name"),
@@ -113,7 +144,7 @@ async fn make_human(page: &ConsoleCx, typed: &Fields) -> Answer {
         Ok(created) => created,
         Err(error) => {
             let shown = ["email", "username", "given_name", "family_name", "password"];
-            let mut errors = mendable_in(error, &shown)?;
+            let mut errors = at_fields(page, error, &shown)?;
             // Where the email is the username, its form has no other field to say so at.
             if page.settings().email_as_username
                 && let Some(message) = errors.remove("username")
@@ -131,11 +162,20 @@ async fn make_human(page: &ConsoleCx, typed: &Fields) -> Answer {
 }
 
 async fn make_machine(page: &ConsoleCx, typed: &Fields) -> Answer {
-    let new =
-        NewMachine { name: typed.text("name").to_owned(), username: typed.given("username"), ..NewMachine::default() };
+    let mut errors = Errors::new();
+    let attributes = read_required(page, typed, &mut errors);
+    if !errors.is_empty() {
+        return machine_page(page, typed, errors);
+    }
+    let new = NewMachine {
+        name: typed.text("name").to_owned(),
+        username: typed.given("username"),
+        attributes,
+        ..NewMachine::default()
+    };
     let created = match create_machine(page.app(), page.cx(), page.may()?, new).await {
         Ok(created) => created,
-        Err(error) => return machine_page(page, typed, mendable_in(error, &["name", "username"])?),
+        Err(error) => return machine_page(page, typed, at_fields(page, error, &["name", "username"])?),
     };
     let user = &created.user;
     match &created.api_key {

@@ -71,9 +71,7 @@ struct Scope {
 
 /// What the actor holds in every realm.
 fn held_everywhere(page: &ConsoleCx) -> PermissionSet {
-    let grants = page.cx().administrator().map(|admin| admin.grants.as_slice()).unwrap_or_default();
-    let everywhere = grants.iter().filter(|grant| grant.realm_id.is_none());
-    everywhere.fold(PermissionSet::NONE, |all, grant| all.union(grant.role.permissions()))
+    page.cx().administrator().map_or(PermissionSet::NONE, |admin| admin.permissions_everywhere())
 }
 
 fn grant_view(page: &ConsoleCx, user: &User, grant: AdminGrant) -> GrantView {

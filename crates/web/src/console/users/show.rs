@@ -3,11 +3,13 @@
 use denizen_model::{
     UserId,
     authenticators::{ApiKey, Authenticator},
+    groups::Group,
+    organizations::Membership,
     roles::Role,
     sessions::Session,
     users::{User, UserKind},
 };
-use denizen_ops::{Error, api_keys, authenticators, roles, sessions, users};
+use denizen_ops::{Error, api_keys, authenticators, groups, organizations, roles, sessions, users};
 use serde::Serialize;
 
 use crate::{
@@ -24,6 +26,8 @@ pub(super) struct Profile {
     pub(super) authenticators: Vec<Authenticator>,
     pub(super) keys: Vec<ApiKey>,
     pub(super) roles: Vec<Role>,
+    pub(super) groups: Vec<Group>,
+    pub(super) memberships: Vec<Membership>,
     pub(super) sessions: Vec<Session>,
 }
 
@@ -33,6 +37,8 @@ pub(super) enum Tab {
     Details,
     Authenticators,
     Roles,
+    Groups,
+    Organizations,
     Sessions,
     Activity,
 }
@@ -120,6 +126,8 @@ impl Profile {
         Ok(Self {
             authenticators: authenticators::list(app, cx, page.may()?, id).await?,
             roles: roles::list_of(app, cx, page.may()?, id).await?,
+            groups: groups::list_of(app, cx, page.may()?, id).await?,
+            memberships: organizations::list_of(app, cx, page.may()?, id).await?,
             sessions: sessions::list(app, cx, page.may()?, id).await?,
             keys,
             user,
@@ -176,6 +184,9 @@ impl Profile {
         let time = |label, at| Fact { label, text: None, time: Some(page.time(at)), copy: None };
         let copied = |label, text: String, copy: String| Fact { label, text: Some(text), time: None, copy: Some(copy) };
         let mut facts = Vec::new();
+        if let Some(names) = self.organization_names() {
+            facts.push(text(if self.memberships.len() == 1 { "Organization" } else { "Organizations" }, names));
+        }
         facts.push(match user.last_sign_in_at {
             Some(at) => time("Last sign-in", at),
             None => text("Last sign-in", "Never".to_owned()),
@@ -200,6 +211,16 @@ impl Profile {
         facts
     }
 
+    /// `Acme, Contoso and 3 more`.
+    fn organization_names(&self) -> Option<String> {
+        const NAMED: usize = 3;
+        let names: Vec<&str> =
+            self.memberships.iter().take(NAMED).map(|held| held.organization.name.as_str()).collect();
+        let more = self.memberships.len().saturating_sub(NAMED);
+        let names = names.join(", ");
+        (!names.is_empty()).then(|| if more > 0 { format!("{names} and {more} more") } else { names })
+    }
+
     fn tabs(&self, page: &ConsoleCx, current: Tab) -> Vec<TabView> {
         let href = self.href(page);
         let tab = |which, id, label, path: &str, count: Option<usize>| TabView {
@@ -214,6 +235,8 @@ impl Profile {
             tab(Tab::Details, "details", "Details", "", None),
             tab(Tab::Authenticators, "authenticators", "Authenticators", "/authenticators", Some(authenticators)),
             tab(Tab::Roles, "roles", "Roles", "/roles", Some(self.roles.len())),
+            tab(Tab::Groups, "groups", "Groups", "/groups", Some(self.groups.len())),
+            tab(Tab::Organizations, "organizations", "Organizations", "/organizations", Some(self.memberships.len())),
             tab(Tab::Sessions, "sessions", "Sessions", "/sessions", Some(self.live_sessions(page))),
             tab(Tab::Activity, "activity", "Activity", "/activity", None),
         ]
