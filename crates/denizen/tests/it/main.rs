@@ -23,6 +23,8 @@ mod nodes;
 #[cfg(test)]
 mod oauth;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod relying_parties;
 #[cfg(test)]
 mod users_list;

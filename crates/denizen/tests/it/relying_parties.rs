@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::support::{
     App, Browser, Database, NewApp, PASSWORD, Person, Server, eventually, find_program, free_port, is_root, may_skip,
+    npm_install,
 };
 
 /// An application in its own process; dropping it ends it.
@@ -43,20 +44,8 @@ impl RelyingParty {
 
     /// `tests/rp/openid-client`, registered in realm `main`.
     pub(crate) async fn openid_client(server: &mut Server) -> Option<Self> {
-        let Some((node, npm)) = find_program("node").zip(find_program("npm")) else {
-            may_skip("Node.js with npm");
-            return None;
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rp/openid-client");
-        for name in ["package.json", "package-lock.json", "rp.mjs"] {
-            std::fs::copy(source.join(name), folder.path().join(name)).unwrap();
-        }
-        let mut install = Command::new(npm);
-        install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder.path());
-        let installed = install.stdin(Stdio::null()).output().unwrap();
-        assert!(installed.status.success(), "npm ci: {}", String::from_utf8_lossy(&installed.stderr));
-
+        let folder = npm_install("rp/openid-client", &["rp.mjs"])?;
+        let node = find_program("node")?;
         let port = free_port();
         let origin = format!("http://127.0.0.1:{port}");
         let new = NewApp {

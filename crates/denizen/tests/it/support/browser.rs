@@ -29,6 +29,16 @@ const FLAGS: &[&str] = &[
     "--window-size=1440,900",
 ];
 
+/// Runs axe-core, and answers what it finds that keeps people out, a line each. Targets of 24 px (WCAG 2.2, 2.5.8) are
+/// not among what it looks for by itself. What a mail's frame holds is not ours.
+const AXE_RUN: &str = "
+    const options = { resultTypes: ['violations'], iframes: false, rules: { 'target-size': { enabled: true } }, ...arguments[0] };
+    if (options.runOnly) delete options.rules;
+    const serious = (rule) => ['serious', 'critical'].includes(rule.impact);
+    const line = (rule, node) => `${rule.id} at ${node.target.join(' ')}: ${node.html.slice(0, 200)} (${node.any.concat(node.all, node.none).map((check) => check.message).join('; ')})`;
+    return axe.run(document, options).then((result) => result.violations.filter(serious).flatMap((rule) => rule.nodes.slice(0, 4).map((node) => line(rule, node))));
+";
+
 /// A browser with a profile of its own.
 pub(crate) struct Browser {
     driver: Option<WebDriver>,
@@ -211,24 +221,57 @@ impl Browser {
         overflow.as_i64().unwrap()
     }
 
+    /// Makes it a window of this width, in this color scheme, in which nothing moves.
+    async fn pretend(&self, width: u32, scheme: &str) {
+        let (height, mobile) = if width < 600 { (844, true) } else { (900, false) };
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+    }
+
+    async fn pretend_no_more(&self) {
+        self.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": [] })).await;
+    }
+
+    /// What is seriously wrong with the page for somebody who cannot see it well or use a mouse, at 1440 and 390 px,
+    /// light and dark. `axe` is the source of axe-core.
+    pub(crate) async fn barriers(&self, axe: &str) -> Vec<String> {
+        if self.evaluate("return typeof window.axe").await == "undefined" {
+            self.driver().execute(axe, Vec::new()).await.unwrap();
+        }
+        let mut found = Vec::new();
+        for width in [1440, 390] {
+            // Colors are all that differs between the schemes.
+            for (scheme, rules) in [("light", json!({})), ("dark", json!({ "runOnly": ["color-contrast"] }))] {
+                self.pretend(width, scheme).await;
+                let answer = self.driver().execute(AXE_RUN, vec![rules]).await.unwrap().json().clone();
+                let texts = answer.as_array().unwrap_or_else(|| panic!("axe-core says {answer}"));
+                found.extend(texts.iter().map(|text| format!("{width} px, {scheme}: {}", text.as_str().unwrap())));
+            }
+        }
+        self.pretend_no_more().await;
+        found
+    }
+
     /// Saves the page as it stands, at 1440 and 390 px, light and dark.
     pub(crate) async fn photograph(&self, folder: &Path, name: &str) {
         use base64::{Engine as _, engine::general_purpose::STANDARD};
         std::fs::create_dir_all(folder).unwrap();
-        for (width, height, mobile) in [(1440, 900, false), (390, 844, true)] {
-            let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile });
-            self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        for width in [1440, 390] {
             for scheme in ["light", "dark"] {
-                let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-                self.devtools("Emulation.setEmulatedMedia", features).await;
-                tokio::time::sleep(Duration::from_millis(150)).await;
+                self.pretend(width, scheme).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
                 let shot = self.devtools("Page.captureScreenshot", json!({ "format": "png" })).await;
                 let png = STANDARD.decode(shot["data"].as_str().unwrap()).unwrap();
                 std::fs::write(folder.join(format!("{name}-{width}-{scheme}.png")), png).unwrap();
             }
         }
-        self.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
-        self.devtools("Emulation.setEmulatedMedia", json!({ "features": [] })).await;
+        self.pretend_no_more().await;
     }
 
     /// Ends it in good order.

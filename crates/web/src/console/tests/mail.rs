@@ -16,7 +16,7 @@ async fn an_address_is_verified_by_the_link_that_was_mailed_to_it() {
     let mut agent = server.signed_in(OWNER).await;
     let path = format!("/admin/main/users/{person}");
     agent.get(&path).await.sees("Send verification mail");
-    agent.submit(&format!("{path}/send-verification"), &[]).await.sees("is on its way");
+    agent.submit(&format!("{path}/email/send-verification"), &[]).await.sees("is on its way");
     let link = server.link("ana@example.com").await;
     let token = link.split("token=").nth(1).unwrap().to_owned();
     let mut reader = server.browser();
@@ -51,7 +51,7 @@ async fn a_link_dies_with_time_a_newer_one_and_another_address() {
     let person = server.person("ana@example.com", "Ana", None).await;
     let mut agent = server.signed_in(OWNER).await;
     let path = format!("/admin/main/users/{person}");
-    let send = format!("{path}/send-verification");
+    let send = format!("{path}/email/send-verification");
     let mut reader = server.browser();
     agent.submit(&send, &[]).await.sees("is on its way");
     let first = server.link("ana@example.com").await;
@@ -87,7 +87,7 @@ async fn a_mail_that_a_newer_one_replaced_does_not_go_out() {
     let mut agent = server.signed_in(OWNER).await;
     let path = format!("/admin/main/users/{person}");
     for _ in 0..3 {
-        agent.submit(&format!("{path}/send-verification"), &[]).await.sees("is on its way");
+        agent.submit(&format!("{path}/email/send-verification"), &[]).await.sees("is on its way");
     }
     assert_eq!(server.mails("ana@example.com").await.len(), 1);
     agent.get(&format!("{path}/notifications")).await.sees("its link no longer worked");
@@ -100,7 +100,7 @@ async fn the_demo_shows_its_mails_without_running_what_is_in_them() {
     let mut agent = server.signed_in(OWNER).await;
     let attack = "<script>alert(1)</script>";
     agent.submit("/admin/main/settings", &settings(attack)).await.sees("are saved");
-    agent.submit(&format!("/admin/main/users/{person}/send-verification"), &[]).await;
+    agent.submit(&format!("/admin/main/users/{person}/email/send-verification"), &[]).await;
     server.mails("ana@example.com").await;
     let mut reader = server.browser();
     let list = reader.get("/demo/mailbox").await;
@@ -142,7 +142,7 @@ async fn an_auditor_sees_messages_and_sends_none() {
     let path = format!("/admin/main/users/{person}");
     auditor.get(&path).await.is(StatusCode::OK).lacks("Send verification mail");
     auditor.get(&format!("{path}/notifications")).await.is(StatusCode::OK).sees("No messages yet");
-    auditor.post(&format!("{path}/send-verification"), &[]).await.is(StatusCode::FORBIDDEN);
+    auditor.post(&format!("{path}/email/send-verification"), &[]).await.is(StatusCode::FORBIDDEN);
     assert!(server.mails("ana@example.com").await.is_empty());
 }
 

@@ -45,7 +45,12 @@ pub(super) async fn unverify_email(page: ConsoleCx, Whose(id): Whose, back: Back
 
 pub(super) async fn send_email(page: ConsoleCx, Whose(id): Whose, back: Back, Posted(typed): Posted) -> Answer {
     let wanted = (EMAIL, VerificationState::VerificationRequested);
-    set(&page, id, wanted, &typed, &back, "A mail is on its way that lets them verify their email.").await
+    let done = if page.app().sends_mail() {
+        "The verification mail is on its way. Its link works for a day."
+    } else {
+        "The verification mail waits: no mail server is configured."
+    };
+    set(&page, id, wanted, &typed, &back, done).await
 }
 
 pub(super) async fn verify_phone(page: ConsoleCx, Whose(id): Whose, back: Back, Posted(typed): Posted) -> Answer {

@@ -21,7 +21,6 @@ mod organizations;
 mod roles;
 mod sessions;
 mod show;
-mod verification;
 
 use axum::{
     Router,
@@ -63,7 +62,6 @@ pub(super) fn router() -> Router<Web> {
         .route(&user("/sessions/{session}/revoke"), post(sessions::revoke))
         .route(&user("/activity"), get(activity::show))
         .route(&user("/notifications"), get(notifications::show))
-        .route(&user("/send-verification"), post(verification::send))
         .route(&user("/roles"), get(roles::show).post(roles::assign))
         .route(&user("/roles/{role}/remove"), post(roles::remove))
         .route(&user("/diagnosis"), get(diagnosis::show))
