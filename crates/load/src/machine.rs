@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -59,10 +61,43 @@ pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
     }
 }
 
-/// The memory a process has resident, in MiB.
-pub(crate) fn resident_mib(pid: u32) -> Result<f64> {
+/// The memory of a process, in MiB.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Memory {
+    /// All that is resident, with what is mapped of files, such as those of an embedded database.
+    pub(crate) resident: f64,
+    /// What the process has allocated itself.
+    pub(crate) own: f64,
+}
+
+/// The memory a process has at this moment.
+pub(crate) fn memory(pid: u32) -> Result<Memory> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("");
-    #[expect(clippy::cast_precision_loss, reason = "memory in KiB is far below 2^53")]
-    Ok(kib(line) as f64 / 1024.0)
+    let read = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("");
+        #[expect(clippy::cast_precision_loss, reason = "memory in KiB is far below 2^53")]
+        let kib = kib(line) as f64;
+        kib / 1024.0
+    };
+    Ok(Memory { resident: read("VmRSS:"), own: read("RssAnon:") })
+}
+
+/// Does something, and answers the most memory that the process had in the meantime.
+pub(crate) fn peak_memory<T>(pid: u32, work: impl FnOnce() -> T) -> (T, Memory) {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            let mut peak = Memory::default();
+            while !done.load(Ordering::Relaxed) {
+                // A process that is gone has no memory.
+                let now = memory(pid).unwrap_or_default();
+                peak = Memory { resident: peak.resident.max(now.resident), own: peak.own.max(now.own) };
+                thread::sleep(Duration::from_millis(20));
+            }
+            peak
+        });
+        let value = work();
+        done.store(true, Ordering::Relaxed);
+        (value, watching.join().unwrap_or_default())
+    })
 }

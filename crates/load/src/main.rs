@@ -1,8 +1,7 @@
 //! Measures Denizen, and beside each figure the physical limit of the machine it was measured on.
 //!
 //! `denizen-load run` starts the real server, drives it over HTTP and prints each figure as a share of its
-//! limit; `limits` measures the limits alone; `seed` fills a database with believable people; `lists` measures
-//! lists and searches in storage without a server between.
+//! limit; `limits` measures the limits alone; `lists` measures lists and searches in storage without a server between.
 
 mod failure;
 mod histogram;
@@ -11,9 +10,11 @@ mod limits;
 mod lists;
 mod machine;
 mod people;
+mod population;
 mod report;
 mod run;
-mod seed;
+mod storage;
+mod transfer;
 
 use std::path::PathBuf;
 
@@ -34,8 +35,6 @@ enum Command {
     Limits(Limits),
     /// Starts a server and measures it, with the limits in the same run.
     Run(run::Options),
-    /// Fills a realm with people, straight into the database.
-    Seed(seed::Options),
     /// Measures lists and searches straight on the database.
     Lists(lists::Options),
 }
@@ -74,7 +73,6 @@ fn dispatch(command: Command) -> Result<()> {
             report.write(&asked.output)
         }
         Command::Run(options) => run::run(&options),
-        Command::Seed(options) => seed::run(&options),
         Command::Lists(options) => lists::run(&options),
     }
 }

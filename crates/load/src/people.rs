@@ -1,5 +1,7 @@
 //! Believable people: names of many scripts, each with the Latin spelling its address uses.
 
+use std::borrow::Cow;
+
 /// A small generator (splitmix64), so that a population is the same on every machine and engine.
 pub(crate) struct Dice(u64);
 
@@ -321,7 +323,7 @@ const DOMAINS: &[&str] = &[
 /// A person, before the database gives them their place.
 pub(crate) struct Person {
     pub(crate) given: &'static str,
-    pub(crate) family: &'static str,
+    pub(crate) family: Cow<'static, str>,
     pub(crate) email: String,
     pub(crate) phone: Option<String>,
     pub(crate) locale: &'static str,
@@ -342,25 +344,44 @@ pub(crate) fn person(number: u64) -> Person {
     }
     let fallback = ("Ana", "ana");
     let given = culture.and_then(|culture| dice.pick(culture.given)).copied().unwrap_or(fallback);
-    let mut family = culture.and_then(|culture| dice.pick(culture.family)).copied().unwrap_or(fallback);
-    if dice.below(1000) < 45 {
-        family = COMMON;
-    }
-    match number % 23_000 {
-        7_777 => family = RARE,
-        8_888 => family = RARE_SHORT,
-        _ => {}
-    }
+    let family = culture.and_then(|culture| dice.pick(culture.family)).copied().unwrap_or(fallback);
+    let common = dice.below(1000) < 45;
+    let (family, spelled) = match number % 23_000 {
+        7_777 => written(RARE),
+        8_888 => written(RARE_SHORT),
+        _ if common => written(COMMON),
+        _ if dice.below(100) < 20 => uncommon(&mut dice),
+        _ => written(family),
+    };
     let domain = dice.pick(DOMAINS).copied().unwrap_or("example.com");
     let dialling = culture.map_or("+1", |culture| culture.dialling);
     Person {
         given: given.0,
-        family: family.0,
-        email: format!("{}.{}{number}@{domain}", given.1, family.1),
+        family,
+        email: format!("{}.{spelled}{number}@{domain}", given.1),
         phone: (dice.below(10) < 3).then(|| format!("{dialling}{}", 600_000_000 + dice.below(300_000_000))),
         locale: culture.map_or("en", |culture| culture.locale),
         zone: culture.map_or("Etc/UTC", |culture| culture.zone),
     }
+}
+
+fn written(name: Name) -> (Cow<'static, str>, Cow<'static, str>) {
+    (Cow::Borrowed(name.0), Cow::Borrowed(name.1))
+}
+
+/// A family name that few people have: one of some thousands, as telephone books are full of them.
+fn uncommon(dice: &mut Dice) -> (Cow<'static, str>, Cow<'static, str>) {
+    const BEGINNINGS: &[&str] = &[
+        "Al", "Bar", "Cor", "Dal", "Ek", "Far", "Gal", "Hol", "Ing", "Jas", "Kal", "Lind", "Mar", "Nor", "Ost", "Pel",
+        "Rad", "Sand", "Tor", "Ul", "Vas", "Wes", "Yar", "Zel",
+    ];
+    const MIDDLES: &[&str] = &["an", "ber", "do", "en", "gar", "hi", "ka", "lo", "mi", "na", "ro", "si", "ta", "vi"];
+    const ENDS: &[&str] =
+        &["berg", "dahl", "escu", "feld", "grove", "ić", "lund", "man", "ova", "quist", "ski", "son", "ton", "wick"];
+    let mut any = |from: &[&'static str]| dice.pick(from).copied().unwrap_or("");
+    let name = format!("{}{}{}", any(BEGINNINGS), any(MIDDLES), any(ENDS));
+    let spelled = name.to_lowercase().replace('ć', "c");
+    (name.into(), spelled.into())
 }
 
 #[cfg(test)]
@@ -374,5 +395,7 @@ mod tests {
         assert!((4_200..4_800).contains(&common), "{common}");
         let rare = (0..100_000).filter(|n| person(*n).family == RARE.0).count();
         assert_eq!(rare, 5);
+        let names: std::collections::BTreeSet<_> = (0..100_000).map(|n| person(n).family).collect();
+        assert!(names.len() > 4_000, "{}", names.len());
     }
 }

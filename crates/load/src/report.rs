@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::{
     failure::Result,
     http::Outcome,
+    lists::Query,
     machine::{self, Machine},
 };
 
@@ -54,6 +55,12 @@ pub(crate) struct Figure {
     /// The value as a share or a multiple of the limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ratio: Option<f64>,
+    /// Of a list: what is like it, a line of the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) class: Option<&'static str>,
+    /// The 99th percentile that is aimed for, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) goal_ms: Option<f64>,
     /// What else is worth knowing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<String>,
@@ -73,6 +80,8 @@ impl Figure {
             limit: None,
             limit_value: None,
             ratio: None,
+            class: None,
+            goal_ms: None,
             note: None,
         }
     }
@@ -87,6 +96,13 @@ impl Figure {
     pub(crate) fn latencies(mut self, outcome: &Outcome) -> Self {
         self.p50_ms = Some(outcome.latency.quantile_ms(0.5));
         self.p99_ms = Some(outcome.latency.quantile_ms(0.99));
+        self
+    }
+
+    /// Says that it is the 99th percentile of a list, of which this is the median.
+    pub(crate) fn list(mut self, query: &Query, p50: f64) -> Self {
+        (self.class, self.goal_ms) = (Some(query.class), Some(query.goal));
+        (self.p50_ms, self.p99_ms) = (Some(p50), Some(self.value));
         self
     }
 
@@ -163,6 +179,21 @@ impl Report {
         limits.find(|figure| figure.name == name).map_or(0.0, |figure| figure.value)
     }
 
+    /// Says what share one figure is of another, which was measured after it.
+    pub(crate) fn compare(&mut self, group: &str, users: u64, name: &str, limit: &'static str) {
+        let is =
+            |figure: &Figure, name: &str| figure.group == group && figure.users == Some(users) && figure.name == name;
+        let Some(value) = self.figures.iter().find(|figure| is(figure, limit)).map(|figure| figure.value) else {
+            return;
+        };
+        if let Some(figure) = self.figures.iter_mut().find(|figure| is(figure, name)) {
+            *figure = figure.clone().against(limit, value);
+            if let Some(ratio) = figure.ratio {
+                println!("{group:<11} {name}: {} of {limit}", share(ratio));
+            }
+        }
+    }
+
     pub(crate) fn write(&self, output: &Output) -> Result<()> {
         if let Some(path) = &output.json {
             fs::write(path, serde_json::to_string_pretty(self)? + "\n")?;
@@ -186,40 +217,114 @@ impl Report {
         for (what, text) in &self.about {
             let _ = writeln!(out, "* {what}: {text}");
         }
-        let mut groups: Vec<&str> = Vec::new();
-        for figure in &self.figures {
-            if !groups.contains(&figure.group.as_str()) {
-                groups.push(&figure.group);
-            }
+        out.push_str("\n## Limits\n\n| limit | figure |\n|---|--:|\n");
+        for figure in self.figures.iter().filter(|figure| figure.group == LIMITS) {
+            let _ = writeln!(out, "| {} | {} {} |", figure.name, number(figure.value), figure.unit);
         }
-        for group in groups {
-            let _ = write!(
-                out,
-                "\n### {group}\n\n| what | users | value | p50 ms | p99 ms | server CPU µs | limit | ratio | |\n|---|--:|--:|--:|--:|--:|---|--:|---|\n"
-            );
-            for figure in self.figures.iter().filter(|figure| figure.group == group) {
-                let optional = |value: Option<f64>| value.map(|value| format!("{value:.2}")).unwrap_or_default();
-                let limit = match (figure.limit, figure.limit_value) {
-                    (Some(name), Some(value)) => format!("{name}: {}", number(value)),
-                    _ => String::new(),
-                };
+        let places = self.places();
+        let heads: Vec<String> =
+            places.iter().map(|(group, users)| format!("{group}, {}", thousands(*users))).collect();
+        let lines = "--:|".repeat(heads.len());
+        let _ = write!(out, "\n## Work\n\n| | {} |\n|---|{lines}\n", heads.join(" | "));
+        let measured = |figure: &&Figure| figure.users.is_some() && figure.class.is_none();
+        for name in distinct(self.figures.iter().filter(measured).map(|figure| figure.name.as_str())) {
+            let cell =
+                |place: &(&str, u64)| self.at(place).find(|figure| figure.name == name).map_or_else(String::new, work);
+            let unit = self.figures.iter().find(|figure| figure.name == name).map_or("", |figure| figure.unit);
+            let cells: Vec<String> = places.iter().map(cell).collect();
+            let _ = writeln!(out, "| {name}, {unit} | {} |", cells.join(" | "));
+        }
+        let _ = write!(out, "\n## Lists and searches\n\n| | lists | {} |\n|---|--:|{lines}\n", heads.join(" | "));
+        let classes = distinct(self.figures.iter().filter_map(|figure| figure.class));
+        for class in &classes {
+            let of = |at: usize| -> Vec<&Figure> {
+                let figures = places.get(at).into_iter().flat_map(|place| self.at(place));
+                figures.filter(|figure| figure.class == Some(*class)).collect()
+            };
+            let worst = |figures: &[&Figure], value: fn(&Figure) -> Option<f64>| {
+                figures.iter().filter_map(|figure| value(figure)).fold(0.0, f64::max)
+            };
+            let cell = |at| {
+                let figures = of(at);
+                format!(
+                    "{:.1} / {:.1}",
+                    worst(&figures, |figure| figure.p50_ms),
+                    worst(&figures, |figure| figure.p99_ms)
+                )
+            };
+            let cells: Vec<String> = (0..places.len()).map(cell).collect();
+            let count = (0..places.len()).map(|at| of(at).len()).max().unwrap_or(0);
+            let _ = writeln!(out, "| {class} | {count} | {} |", cells.join(" | "));
+        }
+        out.push_str(&self.misses(&places));
+        out
+    }
+
+    /// Databases with their populations, in the order in which they were measured.
+    fn places(&self) -> Vec<(&str, u64)> {
+        distinct(self.figures.iter().filter_map(|figure| Some((figure.group.as_str(), figure.users?))))
+    }
+
+    fn at<'r>(&'r self, place: &(&'r str, u64)) -> impl Iterator<Item = &'r Figure> {
+        let place = *place;
+        self.figures.iter().filter(move |figure| (figure.group.as_str(), figure.users) == (place.0, Some(place.1)))
+    }
+
+    /// Lists that take longer than is aimed for, or much longer than in the smallest population.
+    fn misses(&self, places: &[(&str, u64)]) -> String {
+        let mut out = String::new();
+        for figure in self.figures.iter().filter(|figure| figure.class.is_some()) {
+            let (Some(p50), Some(p99), Some(goal), Some(users)) =
+                (figure.p50_ms, figure.p99_ms, figure.goal_ms, figure.users)
+            else {
+                continue;
+            };
+            let mut why = Vec::new();
+            if p99 > goal {
+                why.push(format!("p99 {p99:.1} ms, aimed for are {goal:.0}"));
+            }
+            let smallest = places.iter().find(|(group, _)| *group == figure.group);
+            let before = smallest.and_then(|place| self.at(place).find(|other| other.name == figure.name)?.p50_ms);
+            if let Some(before) = before
+                && p50 > 2.0 * before
+                && p50 > NOTABLE
+            {
+                why.push(format!("p50 {p50:.1} ms, {:.1} × that of the smallest population", p50 / before));
+            }
+            if !why.is_empty() {
                 let _ = writeln!(
                     out,
-                    "| {} | {} | {} {} | {} | {} | {} | {limit} | {} | {} |",
+                    "* {}, {} users: {}: {}",
+                    figure.group,
+                    thousands(users),
                     figure.name,
-                    figure.users.map(thousands).unwrap_or_default(),
-                    number(figure.value),
-                    figure.unit,
-                    optional(figure.p50_ms),
-                    optional(figure.p99_ms),
-                    figure.server_cpu_us.map(|cpu| format!("{cpu:.0}")).unwrap_or_default(),
-                    figure.ratio.map(share).unwrap_or_default(),
-                    figure.note.as_deref().unwrap_or(""),
+                    why.join("; ")
                 );
             }
         }
-        out
+        if out.is_empty() { String::new() } else { format!("\n## Beyond what is aimed for\n\n{out}") }
     }
+}
+
+/// A list that takes less than this, in milliseconds, may take more with more users.
+const NOTABLE: f64 = 5.0;
+
+/// What a figure's cell says.
+fn work(figure: &Figure) -> String {
+    match figure.ratio {
+        Some(ratio) => format!("{} ({})", number(figure.value), share(ratio)),
+        None => number(figure.value),
+    }
+}
+
+fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut out = Vec::new();
+    for item in items {
+        if !out.contains(&item) {
+            out.push(item);
+        }
+    }
+    out
 }
 
 /// The group of the limits.

@@ -3,14 +3,15 @@
 use denizen_model::{
     AttributeDefinitionId, RealmId,
     attribute_definitions::{AttributeDefinition, AttributeSpec, MAX_DEFINITIONS},
-    events::{EventType, SubjectKind, SubjectRef},
+    events::{EventType, NewEvent, SubjectKind, SubjectRef},
+    jobs::JobPayload,
     permissions::markers::{SettingsRead, SettingsWrite},
     validation::FieldErrors,
 };
 use denizen_store::{self as store, Events, ReadTx, WriteTx};
 use serde_json::json;
 
-use crate::{App, Cx, Error, May, Result, cx::Detail};
+use crate::{App, Cx, Error, May, Result, cx::Detail, jobs};
 
 fn subject(definition: &AttributeDefinition) -> SubjectRef {
     SubjectRef { kind: SubjectKind::AttributeDefinition, id: definition.id.to_string(), name: definition.key.clone() }
@@ -21,9 +22,10 @@ fn get_definition(tx: &mut ReadTx<'_>, realm: RealmId, id: AttributeDefinitionId
 }
 
 /// What search goes by has changed for every user of the realm who has the attribute: their index must be made anew.
-/// There may be a million of them, so it is a job's work and not this transaction's.
-fn users_need_reindex(_tx: &mut WriteTx<'_>, _realm: RealmId) -> Result<()> {
-    Ok(())
+/// There may be a million of them, so a job does it, which begins once this transaction is committed.
+fn reindex_users(tx: &mut WriteTx<'_>, app: &App, cx: &Cx, realm: RealmId) -> Result<NewEvent> {
+    let job = jobs::prepare(app, cx, realm, JobPayload::ReindexUsers)?;
+    jobs::insert(tx, app, cx, &job, false)
 }
 
 /// All definitions of the realm, in order of position.
@@ -99,13 +101,14 @@ pub async fn create(
         let last = all.iter().map(|definition| definition.position).max();
         let definition = AttributeDefinition { position: last.map_or(0, |last| last + 1), ..new.clone() };
         store::attribute_definitions::insert(&mut tx, &definition)?;
+        let mut more = Vec::new();
         if definition.spec.searchable {
-            users_need_reindex(&mut tx, definition.realm_id)?;
+            more.push(reindex_users(&mut tx, &app2, &cx2, definition.realm_id)?);
         }
         let event = cx2
             .event(&app2, definition.realm_id, EventType::AttributeDefinitionCreated, subject(&definition))
             .detail("definition", json!(definition.spec));
-        Ok(tx.commit(Events::from(event), definition)?)
+        Ok(tx.commit(Events::new(event, more), definition)?)
     })
     .await
 }
@@ -142,15 +145,16 @@ where
         if !store::attribute_definitions::update(&mut tx, &definition, cx2.now)? {
             return Err(Error::changed());
         }
+        let mut more = Vec::new();
         if definition.spec.searchable != before.spec.searchable {
-            users_need_reindex(&mut tx, realm)?;
+            more.push(reindex_users(&mut tx, &app2, &cx2, realm)?);
         }
         (definition.version, definition.updated_at) = (before.version + 1, cx2.now);
         let event = cx2
             .event(&app2, realm, EventType::AttributeDefinitionUpdated, subject(&definition))
             .detail("before", json!(before.spec))
             .detail("after", json!(definition.spec));
-        Ok(tx.commit(Events::from(event), definition)?)
+        Ok(tx.commit(Events::new(event, more), definition)?)
     })
     .await
 }
@@ -219,13 +223,14 @@ pub async fn delete(
             return Err(Error::changed());
         }
         store::attribute_definitions::delete(&mut tx, realm, id)?;
+        let mut more = Vec::new();
         if definition.spec.searchable {
-            users_need_reindex(&mut tx, realm)?;
+            more.push(reindex_users(&mut tx, &app2, &cx2, realm)?);
         }
         let event = cx2
             .event(&app2, realm, EventType::AttributeDefinitionDeleted, subject(&definition))
             .detail("definition", json!(definition.spec));
-        Ok(tx.commit(Events::from(event), ())?)
+        Ok(tx.commit(Events::new(event, more), ())?)
     })
     .await
 }

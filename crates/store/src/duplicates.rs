@@ -35,10 +35,11 @@ macro_rules! insert {
         concat!("INSERT INTO duplicate_keys (realm_id, user_id, duplicate_key) SELECT ?1, v.value ->> 'u', v.value ->> 'k' FROM ", $pairs, " WHERE true ON CONFLICT DO NOTHING")
     };
 }
-// A cross join is SQLite's way to say which comes first: for each new key it would look at all the others.
+// On SQLite the join is written so that it begins with the pairs: left to itself it would go through all keys of the
+// realm and hold each against them.
 macro_rules! note {
-    ($pairs:literal) => {
-        concat!("INSERT INTO duplicate_groups (realm_id, duplicate_key) SELECT DISTINCT k.realm_id, k.duplicate_key FROM ", $pairs, " JOIN duplicate_keys k ON k.realm_id = ?1 AND k.duplicate_key = v.value ->> 'k' AND k.user_id <> v.value ->> 'u' WHERE true ON CONFLICT DO NOTHING")
+    ($pairs:literal, $join:literal) => {
+        concat!("INSERT INTO duplicate_groups (realm_id, duplicate_key) SELECT DISTINCT k.realm_id, k.duplicate_key FROM ", $pairs, $join, " duplicate_keys k ON k.realm_id = ?1 AND k.duplicate_key = v.value ->> 'k' AND k.user_id <> v.value ->> 'u' WHERE true ON CONFLICT DO NOTHING")
     };
 }
 macro_rules! remove {
@@ -70,7 +71,7 @@ macro_rules! dismissed {
 
 statements! {
     INSERT = insert!("json_each(?2) v"), postgres: insert!("json_array_elements(CAST(CAST(?2 AS TEXT) AS json)) AS v (value)");
-    NOTE = note!("json_each(?2) v CROSS"), postgres: note!("json_array_elements(CAST(CAST(?2 AS TEXT) AS json)) AS v (value)");
+    NOTE = note!("json_each(?2) v", " CROSS JOIN"), postgres: note!("json_array_elements(CAST(CAST(?2 AS TEXT) AS json)) AS v (value)", " JOIN");
     REMOVE = remove!("json_each(?2) v"), postgres: remove!("json_array_elements_text(CAST(CAST(?2 AS TEXT) AS json)) AS v (value)");
     DISSOLVE = dissolve!("json_each(?3) v"), postgres: dissolve!("json_array_elements_text(CAST(CAST(?3 AS TEXT) AS json)) AS v (value)");
     NOTE_RECENT = "INSERT INTO duplicate_groups (realm_id, duplicate_key) SELECT DISTINCT k.realm_id, k.duplicate_key FROM duplicate_keys k WHERE k.user_id >= ?1 AND EXISTS (SELECT 1 FROM duplicate_keys o WHERE o.realm_id = k.realm_id AND o.duplicate_key = k.duplicate_key AND o.user_id <> k.user_id) ON CONFLICT DO NOTHING";

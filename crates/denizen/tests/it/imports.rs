@@ -60,7 +60,7 @@ const HASHES: &[(&str, &str)] = &[
 ];
 
 /// Sends a file; answers the job's address.
-async fn import(api: &Api, query: &str, file: String) -> String {
+pub(crate) async fn import(api: &Api, query: &str, file: String) -> String {
     let request = api.request(Method::POST, &format!("/realms/main/users/import{query}")).body(file);
     let answer = request.send().await.unwrap();
     assert_eq!(answer.status(), 202, "{}", answer.text().await.unwrap());
@@ -68,7 +68,7 @@ async fn import(api: &Api, query: &str, file: String) -> String {
 }
 
 /// Waits for a job's end.
-async fn ended(api: &Api, job: &str) -> Value {
+pub(crate) async fn ended(api: &Api, job: &str) -> Value {
     eventually("the job has ended", || async {
         let state = api.get(job).await.expect(200).str("state");
         !matches!(state.as_str(), "queued" | "running")

@@ -2,6 +2,7 @@
 
 mod crypto;
 mod postgres;
+pub(crate) mod rows;
 mod sqlite;
 mod web;
 

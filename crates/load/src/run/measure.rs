@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, atomic::AtomicU64},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -15,29 +15,29 @@ use super::{
 };
 use crate::{
     failure::{Failure, Result},
+    histogram::Histogram,
     http::{self, Connection, Next, Outcome, Same, Script},
     limits,
-    lists::SEARCHES,
+    lists::{self, Query},
     machine,
+    population::{self, REALM},
     report::{Figure, Report},
 };
 
-/// The realm with the population.
-pub(crate) const REALM: &str = "load";
 /// How many connections drive what is quick.
 const CONNECTIONS: usize = 64;
 /// How many people sign in at once.
 const PEOPLE: usize = 16;
 const PASSWORD: &str = "correct horse battery staple";
-/// In which order lists are measured.
-const ORDERS: &[(&str, &str)] = &[("default order", "-created_at"), ("by name", "name")];
+/// A list is not measured for longer than this.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The client and the administrator's key that measuring needs.
 pub(crate) struct Bench {
-    engine: &'static str,
+    pub(crate) engine: &'static str,
     seconds: f64,
     client: AppClient,
-    authorization: String,
+    pub(crate) authorization: String,
     created: Arc<AtomicU64>,
 }
 
@@ -64,6 +64,7 @@ impl Bench {
                 json!({"email": email(number), "given_name": "Ana", "family_name": "Lima", "password": PASSWORD});
             requests.push(http::post_json(&format!("/api/v1/realms/{REALM}/users"), &headers, &body));
         }
+        requests.extend(population::preparations(&authorization));
         let answers = converse(server.address, &requests)?;
         let secret = answers.get(1).and_then(|client| client.get("client_secret")).and_then(Value::as_str);
         let secret = secret.ok_or_else(|| Failure::new("the new client has no secret"))?;
@@ -111,8 +112,7 @@ impl Bench {
         };
         let outcome = self.drive(server, (0..CONNECTIONS).map(create).collect())?;
         report.add(self.figure("users created", &outcome, users).against(durable, report.limit(durable)));
-
-        self.measure_lists(report, server, users)
+        Ok(())
     }
 
     /// Whole sign-ins, and what the server spends on one beside what its hash costs.
@@ -135,27 +135,69 @@ impl Bench {
         Ok(())
     }
 
-    /// First pages of lists and searches, one after the other on one connection.
-    fn measure_lists(&self, report: &mut Report, server: &Server, users: u64) -> Result<()> {
+    /// Lists and searches, one request after the other on one connection.
+    pub(crate) fn measure_lists(
+        &self,
+        report: &mut Report,
+        server: &Server,
+        users: u64,
+        requests: u32,
+        only: &str,
+    ) -> Result<()> {
         // At the least: a round trip, and each row of a page read by its key.
         let read = if self.engine == "SQLite" { limits::POINT_READ } else { limits::PG_READ };
         let floor = report.limit(limits::HELLO_ONE) + 50.0 * 1000.0 / report.limit(read).max(1.0);
-        for search in SEARCHES {
-            for (order, sort) in ORDERS {
-                let path = format!("/api/v1/realms/{REALM}/users?q={}&sort={sort}", http::escape(search.text));
-                let path =
-                    if search.text.is_empty() { format!("/api/v1/realms/{REALM}/users?sort={sort}") } else { path };
-                let request = http::get(&path, &[("authorization", &self.authorization)]);
-                let scripts: Vec<Box<dyn Script>> = vec![Box::new(Same(request))];
-                let outcome = http::drive(server.address, scripts, self.seconds.min(2.0), || (), || ())?;
-                let p99 = outcome.latency.quantile_ms(0.99);
-                let mut figure = Figure::new(self.engine, format!("{}, {order}, p99", search.name), p99, "ms");
-                figure = figure.users(users).latencies(&outcome).against("round trip and 50 point reads, ms", floor);
-                figure.note = outcome.trouble();
-                report.add(figure);
-            }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut connection = runtime.block_on(Connection::open(server.address))?;
+        for query in lists::queries(&[], machine::now()).iter().filter(|query| query.name.contains(only)) {
+            let Some((latency, total)) = runtime.block_on(self.ask(&mut connection, query, requests))? else {
+                continue;
+            };
+            let (p50, p99) = (latency.quantile_ms(0.5), latency.quantile_ms(0.99));
+            let figure = Figure::new(self.engine, query.name.clone(), p99, "ms").users(users).list(query, p50);
+            report.add(figure.against("round trip and 50 point reads, ms", floor).note(total));
         }
         Ok(())
+    }
+
+    /// Asks for a list so many times; the latencies and the total it says. None when it has one page, which is
+    /// measured as the first one.
+    async fn ask(
+        &self,
+        connection: &mut Connection,
+        query: &Query,
+        requests: u32,
+    ) -> Result<Option<(Histogram, String)>> {
+        let address = |query: &Query, cursor: Option<&str>| {
+            let path = format!("/api/v1/realms/{REALM}/users?{}", query.parameters(cursor));
+            http::get(&path, &[("authorization", &self.authorization)])
+        };
+        let mut cursor = None;
+        if query.place == lists::Place::Last {
+            let first = connection.send(&address(&query.opposite(), None)).await?.json()?;
+            match first.get("next_cursor").and_then(Value::as_str) {
+                Some(place) => cursor = Some(place.to_owned()),
+                None => return Ok(None),
+            }
+        }
+        let request = address(query, cursor.as_deref());
+        let page = connection.send(&request).await.and_then(|answer| answer.json());
+        let page = page.map_err(|failure| Failure::new(format!("{}: {failure}", query.name)))?;
+        let total = page.get("total").map(Value::to_string).unwrap_or_default();
+        let mut latency = Histogram::new();
+        let begun = Instant::now();
+        for round in 0..requests + 5 {
+            let started = Instant::now();
+            connection.send(&request).await?.expect(200..201)?;
+            // The first few prepare statements and fill caches.
+            if round >= 5 {
+                latency.record(started.elapsed());
+            }
+            if begun.elapsed() > PATIENCE {
+                break;
+            }
+        }
+        Ok(Some((latency, format!("total {total}"))))
     }
 
     fn figure(&self, name: &str, measured: &Measured, users: u64) -> Figure {
@@ -225,7 +267,7 @@ fn same(requests: &[Vec<u8>]) -> Vec<Box<dyn Script>> {
 }
 
 /// Sends requests one after the other; each must be answered with JSON.
-fn converse(address: SocketAddr, requests: &[Vec<u8>]) -> Result<Vec<Value>> {
+pub(crate) fn converse(address: SocketAddr, requests: &[Vec<u8>]) -> Result<Vec<Value>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut connection = Connection::open(address).await?;

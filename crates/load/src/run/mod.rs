@@ -1,5 +1,6 @@
 //! The product, driven over HTTP: the real server on a fresh database, with populations of growing size.
 
+mod files;
 mod flows;
 mod measure;
 mod server;
@@ -11,9 +12,9 @@ use postgres::{Client, NoTls};
 
 use crate::{
     failure::{Failure, Result},
-    limits, machine,
+    limits, machine, population,
     report::{Figure, Output, Report},
-    seed,
+    storage,
 };
 
 use self::{
@@ -42,6 +43,18 @@ pub(crate) struct Options {
     /// Where databases are made; their disk is what is measured. The default is the system's temporary folder.
     #[arg(long)]
     folder: Option<PathBuf>,
+    /// How often each list is asked for.
+    #[arg(long, default_value_t = 200)]
+    requests: u32,
+    /// Only lists whose name contains this.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Measure imports, exports and lists alone.
+    #[arg(long)]
+    only_lists: bool,
+    /// Leave the databases behind.
+    #[arg(long)]
+    keep: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -65,7 +78,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         report.write(&options.output)?;
     }
     if let Some(url) = &options.database {
-        let database = OwnDatabase::make(url)?;
+        let mut database = OwnDatabase::make(url, "users")?;
+        database.keep = options.keep;
         report.about("PostgreSQL", database.version.clone());
         measure_on(&mut report, options, &folder, "PostgreSQL", Some(&database.url))?;
     }
@@ -85,45 +99,74 @@ fn measure_on(
         let server = Server::start(&place)?;
         Bench::prepare(&server, &place, engine, options.seconds)?
     };
+    let mut there = 0;
     for users in &options.users {
-        let seeded = populate(&place, *users)?;
-        let figure = Figure::new(engine, "seeding, straight into storage", seeded.rate(), "rows/s").users(*users);
-        report.add(figure.note("5,000 to a commit, no events"));
-        let mut starts = Vec::new();
-        for _ in 0..STARTS {
-            starts.push(Server::start(&place)?.took);
+        let server = Server::start(&place)?;
+        files::import(report, &bench, &server, there..*users)?;
+        drop(server);
+        there = *users;
+        if let Some(url) = place.url {
+            // What autovacuum does within a minute, done before measuring.
+            Client::connect(url, NoTls)?.batch_execute("VACUUM ANALYZE")?;
         }
-        starts.sort_unstable();
-        let middle = starts.get(STARTS / 2).copied().unwrap_or_default();
-        let cold = Figure::new(engine, "cold start, spawn to /health/live", middle.as_secs_f64() * 1000.0, "ms");
-        report.add(cold.users(*users));
+        if !options.only_lists {
+            raw_inserts(report, &place, engine, *users)?;
+            starts(report, &place, engine, *users)?;
+        }
         let server = Server::start(&place)?;
         thread::sleep(IDLE);
-        let idle = machine::resident_mib(server.pid())?;
-        report.add(Figure::new(engine, "resident memory, idle", idle, "MiB").users(*users));
-        bench.measure(report, &server, *users)?;
-        let after = machine::resident_mib(server.pid())?;
-        report.add(Figure::new(engine, "resident memory, after all this", after, "MiB").users(*users));
+        let idle = machine::memory(server.pid())?;
+        report.add(Figure::new(engine, "resident memory, idle", idle.resident, "MiB").users(*users));
+        files::export(report, &bench, &server, *users)?;
+        bench.measure_lists(report, &server, *users, options.requests, &options.only)?;
+        if !options.only_lists {
+            bench.measure(report, &server, *users)?;
+        }
+        let after = machine::memory(server.pid())?;
+        let figure = Figure::new(engine, "resident memory, after all this", after.resident, "MiB").users(*users);
+        report.add(figure.note(format!("{:.0} MiB without mapped files", after.own)));
+    }
+    if options.keep {
+        println!("kept: {}", data.keep().display());
     }
     Ok(())
 }
 
-fn populate(place: &Place<'_>, users: u64) -> Result<seed::Seeded> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let database = match place.url {
-        Some(url) => url.to_owned(),
-        None => place.data.join("denizen.db").display().to_string(),
+/// The limit of imports: the rows of this population, inserted into an empty database of the same engine.
+fn raw_inserts(report: &mut Report, place: &Place<'_>, engine: &'static str, users: u64) -> Result<()> {
+    let rate = match place.url {
+        None => {
+            let twin = place.data.join("twin.db");
+            drop(storage::open(&twin.display().to_string())?);
+            let rate = limits::rows::sqlite(&place.data.join("denizen.db"), &twin, population::REALM)?;
+            for file in ["twin.db", "twin.db-wal", "twin.db-shm"] {
+                // What was never written is not there.
+                let _ = std::fs::remove_file(place.data.join(file));
+            }
+            rate
+        }
+        Some(url) => {
+            let twin = OwnDatabase::make(url, "twin")?;
+            drop(storage::open(&twin.url)?);
+            limits::rows::postgres(url, &twin.url, population::REALM)?
+        }
     };
-    let seeded = runtime.block_on(async {
-        let db = seed::open(&database)?;
-        let realm = seed::realm(&db, measure::REALM).await?;
-        seed::seed(&db, realm, users).await
-    })?;
-    if let Some(url) = place.url {
-        // What autovacuum does within a minute, done before measuring.
-        Client::connect(url, NoTls)?.batch_execute("VACUUM ANALYZE")?;
+    let figure = Figure::new(engine, "raw inserts of the same rows", rate, "users/s").users(users);
+    report.add(figure.note("1,000 users to a commit; same tables, same indexes, nothing else"));
+    report.compare(engine, users, files::IMPORT, "raw inserts of the same rows");
+    Ok(())
+}
+
+fn starts(report: &mut Report, place: &Place<'_>, engine: &'static str, users: u64) -> Result<()> {
+    let mut starts = Vec::new();
+    for _ in 0..STARTS {
+        starts.push(Server::start(place)?.took);
     }
-    Ok(seeded)
+    starts.sort_unstable();
+    let middle = starts.get(STARTS / 2).copied().unwrap_or_default();
+    let cold = Figure::new(engine, "cold start, spawn to /health/live", middle.as_secs_f64() * 1000.0, "ms");
+    report.add(cold.users(users));
+    Ok(())
 }
 
 /// A database of the tool's own on a PostgreSQL server, removed when dropped.
@@ -131,15 +174,19 @@ struct OwnDatabase {
     server: String,
     name: String,
     url: String,
+    /// With the one setting that matters.
     version: String,
+    keep: bool,
 }
 
 impl OwnDatabase {
-    fn make(server: &str) -> Result<Self> {
-        let name = format!("denizen_load_{}", std::process::id());
+    fn make(server: &str, what: &str) -> Result<Self> {
+        let name = format!("denizen_load_{}_{what}", std::process::id());
         let mut client = Client::connect(server, NoTls)?;
         client.batch_execute(&format!("CREATE DATABASE {name}"))?;
         let version: String = client.query_one("SHOW server_version", &[])?.get(0);
+        let buffers: String = client.query_one("SHOW shared_buffers", &[])?.get(0);
+        let version = format!("{version}, shared_buffers = {buffers}");
         let (base, query) = server.split_once('?').map_or((server, None), |(base, query)| (base, Some(query)));
         let at = base.find("://").map_or(0, |at| at + 3);
         let host_end = base.get(at..).and_then(|rest| rest.find('/')).map_or(base.len(), |slash| at + slash);
@@ -148,12 +195,16 @@ impl OwnDatabase {
             Some(query) => format!("{host}/{name}?{query}"),
             None => format!("{host}/{name}"),
         };
-        Ok(Self { server: server.to_owned(), name, url, version })
+        Ok(Self { server: server.to_owned(), name, url, version, keep: false })
     }
 }
 
 impl Drop for OwnDatabase {
     fn drop(&mut self) {
+        if self.keep {
+            println!("kept: {}", self.url);
+            return;
+        }
         let removed = Client::connect(&self.server, NoTls).and_then(|mut client| {
             client.batch_execute(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name))
         });

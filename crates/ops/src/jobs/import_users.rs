@@ -10,11 +10,15 @@ use denizen_model::{
 };
 use denizen_store::{self as store, jobs::Counts};
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
 
 use super::{Run, progress_of, run::Advance};
 use crate::{
-    Cx, Error, ErrorKind, Result,
-    users::import::{apply::apply, prepare::prepare},
+    Cx, Error, ErrorKind, RealmState, Result,
+    users::import::{
+        apply::apply,
+        prepare::{Prepared, prepare},
+    },
 };
 
 /// From so many new users on, the database is told how its tables have grown.
@@ -58,26 +62,58 @@ pub fn kept_upload(job: &Job) -> Result<Option<JobId>> {
     Ok(progress.kept.filter(|_| job.state == JobState::Done))
 }
 
+/// A piece that is looked at.
+pub(crate) struct Ahead {
+    part: i64,
+    first: u64,
+    looked: JoinHandle<Result<Looked>>,
+}
+
+/// A piece that was looked at.
+struct Looked {
+    realm: Arc<RealmState>,
+    rows: Arc<Vec<Prepared>>,
+    lines: u64,
+}
+
+/// Begins to read and check a piece, whose first line is given. That takes as long as a fraction of its writing, on
+/// another core.
+fn look_ahead(run: &Run, import: &ImportUsers, part: i64, first: u64) -> Ahead {
+    let (app, import, id, realm_id) = (run.app().clone(), import.clone(), run.job().id, run.job().realm_id);
+    let looked = tokio::spawn(async move {
+        let piece = app.db().read(move |tx| Ok::<_, Error>(store::jobs::find_input(tx, id, part)?)).await?;
+        let piece = piece.ok_or_else(|| Error::internal(format!("piece {part} of an upload is missing")))?;
+        let realm = app.realm_of(realm_id).await?;
+        let lines = u64::try_from(piece.bytes().filter(|byte| *byte == b'\n').count()).unwrap_or(0);
+        let of = realm.clone();
+        let prepared = tokio::task::spawn_blocking(move || {
+            let cx = Cx::system(&app, "import");
+            prepare(&app, &cx, &of, &import, &piece, first)
+        });
+        let rows = Arc::new(prepared.await.map_err(|error| Error::internal(error.to_string()))?);
+        Ok(Looked { realm, rows, lines })
+    });
+    Ahead { part, first, looked }
+}
+
 /// One step.
 pub(super) async fn step(run: &Run, import: &ImportUsers) -> Result<Option<Job>> {
     let mut progress: Progress = progress_of(run.job())?;
     if progress.pieces >= import.pieces {
         return finish(run, import, progress).await;
     }
-    let (id, part) = (run.job().id, progress.pieces);
-    let piece = run.app().db().read(move |tx| Ok::<_, Error>(store::jobs::find_input(tx, id, part)?)).await?;
-    let piece = piece.ok_or_else(|| Error::internal(format!("piece {part} of an upload is missing")))?;
-    let realm = run.app().realm_of(run.job().realm_id).await?;
-    let lines = u64::try_from(piece.bytes().filter(|byte| *byte == b'\n').count()).unwrap_or(0);
-    // Reading and checking a thousand rows takes some milliseconds of a core.
-    let (app, checked, of, first) = (run.app().clone(), import.clone(), realm.clone(), progress.lines + 1);
-    let prepared = tokio::task::spawn_blocking(move || {
-        let cx = Cx::system(&app, "import");
-        prepare(&app, &cx, &of, &checked, &piece, first)
-    });
-    let rows = Arc::new(prepared.await.map_err(|error| Error::internal(error.to_string()))?);
+    let (part, first) = (progress.pieces, progress.lines + 1);
+    let begun = run.ahead.lock().ok().and_then(|mut ahead| ahead.take());
+    let begun = begun.filter(|ahead| (ahead.part, ahead.first) == (part, first));
+    let ahead = begun.unwrap_or_else(|| look_ahead(run, import, part, first));
+    let Looked { realm, rows, lines } = ahead.looked.await.map_err(|error| Error::internal(error.to_string()))??;
     progress.pieces += 1;
     progress.lines += lines;
+    if progress.pieces < import.pieces
+        && let Ok(mut ahead) = run.ahead.lock()
+    {
+        *ahead = Some(look_ahead(run, import, progress.pieces, progress.lines + 1));
+    }
     let (app, import) = (run.app().clone(), import.clone());
     run.commit(move |tx, cx, job| {
         let applied = if import.dry_run {

@@ -5,7 +5,7 @@
 //! all, whatever dies in between; and since that transaction begins by extending the lease and counting the step,
 //! it is made once, by the node that holds the job.
 
-use std::time::Duration;
+use std::{sync::Mutex, time::Duration};
 
 use denizen_model::{
     JobId, Timestamp,
@@ -27,6 +27,8 @@ pub struct Run {
     app: App,
     job: Job,
     lease: String,
+    /// What the next step of an import begins with, looked at while this one is written.
+    pub(super) ahead: Mutex<Option<import_users::Ahead>>,
 }
 
 /// What came of a step.
@@ -100,7 +102,7 @@ pub async fn take(app: &App) -> Result<Option<Run>> {
             Ok::<_, Error>(tx.unaudited("which node works on a job is no event", job)?)
         })
         .await?;
-    Ok(taken.map(|job| Run { app: app.clone(), job, lease }))
+    Ok(taken.map(|job| Run { app: app.clone(), job, lease, ahead: Mutex::default() }))
 }
 
 /// Waits until a job was created on this node.

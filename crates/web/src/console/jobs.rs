@@ -261,14 +261,10 @@ async fn show(page: ConsoleCx, Which(id): Which, Asked(asked): Asked, headers: h
     let items = jobs::list_items(page.app(), page.cx(), &may, id, chosen, cursor, PAGE).await?;
     let href = job_href(&page, id);
     let gone = matches!(&job.payload, JobPayload::BulkUsers(bulk) if bulk.action == BulkAction::Delete);
-    let is_there = |item: &JobItem| match item.outcome {
-        ItemOutcome::Done => !gone,
-        _ => !item.name.is_empty(),
-    };
     let item = |item: &JobItem| ItemView {
         position: number(item.position.unsigned_abs()),
         name: if item.name.is_empty() { item.subject.clone() } else { item.name.clone() },
-        href: (is_there(item) && !item.name.is_empty() && !item.subject.is_empty())
+        href: (!(item.name.is_empty() || item.subject.is_empty() || gone && item.outcome == ItemOutcome::Done))
             .then(|| page.href(&format!("users/{}", item.subject))),
         outcome: outcome_label(item.outcome),
         message: item.message.clone(),

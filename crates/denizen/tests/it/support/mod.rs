@@ -61,7 +61,7 @@ pub(crate) fn may_skip(what: &str) {
 
 /// Waits until something holds. Gives up only so that a broken build does not hang for ever.
 pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
-    for _ in 0..1200 {
+    for _ in 0..6000 {
         if holds().await {
             return;
         }

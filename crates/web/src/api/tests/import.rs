@@ -283,3 +283,28 @@ async fn ten_thousand_rows_are_imported_with_an_event_each() {
     assert!(found.iter().all(|(_, found)| found.faults.is_empty() && found.checked > 10_000), "{found:?}");
     assert_eq!(fixture.user(&key, "p9999@").await["name"], "Given9999 Family 9999");
 }
+
+#[tokio::test]
+async fn an_attribute_that_becomes_searchable_is_searched_and_filtered_by_for_all() {
+    let fixture = Fixture::new().await;
+    let key = fixture.key(AdminRole::Owner).await;
+    let plain = json!({"key": "cost_center", "label": "Cost center", "type": "string"});
+    let definition = fixture.post(&key, "/realms/main/attribute-definitions", plain).await;
+    assert_eq!(definition.status, StatusCode::CREATED, "{}", definition.body);
+    // A text in a spreadsheet that reads as a number stays a text, because the definition says so.
+    let file = "email,attributes.cost_center\nana@example.com,4711\nbo@example.com,0815\n";
+    assert_eq!(counts(&fixture.import(&key, "", file).await), [2, 0, 0, 0, 0]);
+    assert_eq!(fixture.user(&key, "ana@example.com").await["attributes"]["cost_center"], "4711");
+    let filter = format!("{USERS}?attr.cost_center=4711");
+    assert_eq!(fixture.get(&key, &filter).await.wrong(), ["attr.cost_center"]);
+
+    let place = format!("/realms/main/attribute-definitions/{}", definition.body["id"].as_str().unwrap());
+    let changed = fixture.call(&key, "PATCH", &place, &[], Some(&json!({"searchable": true}))).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.body);
+    assert_eq!(fixture.get(&key, &filter).await.body["items"], json!([]), "not indexed yet");
+    fixture.run_jobs().await;
+    let found = fixture.get(&key, &filter).await.body;
+    assert_eq!((found["items"].as_array().unwrap().len(), &found["items"][0]["email"]), (1, &json!("ana@example.com")));
+    assert_eq!(fixture.user(&key, "0815").await["email"], "bo@example.com");
+    assert_eq!(fixture.user(&key, "attr.cost_center:4711").await["email"], "ana@example.com");
+}
