@@ -19,6 +19,12 @@ function setTheme(theme) {
 }
 showTheme();
 
+/* Tabs that do not fit: the open one is in sight. */
+for (const tab of $$(".tabs [aria-current]")) {
+  const tabs = tab.parentElement;
+  if (tabs.scrollWidth > tabs.clientWidth) tab.scrollIntoView({ block: "nearest", inline: "center" });
+}
+
 /* Menus: close on a click elsewhere, on Escape, and when focus leaves. */
 const openMenus = () => $$("details.menu[open]");
 document.addEventListener("click", (event) => {

@@ -216,7 +216,8 @@ impl Browser {
     pub(crate) async fn overflow_at(&self, width: u32) -> i64 {
         let metrics = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
-        let overflow = self.evaluate("return document.documentElement.scrollWidth - window.innerWidth").await;
+        // Not less the window's own width: a phone zooms out over what is too wide.
+        let overflow = self.evaluate(&format!("return document.documentElement.scrollWidth - {width}")).await;
         self.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
         overflow.as_i64().unwrap()
     }

@@ -96,33 +96,35 @@ impl Wanted {
     fn words(&self) -> Words {
         match self.action {
             BulkAction::Delete => Words {
-                verb: "Delete",
+                question: "Delete {}?",
                 submit: "Delete users",
                 lead: "They are removed for good, with all that hangs on them. This cannot be undone.",
             },
-            BulkAction::Enable => Words { verb: "Enable", submit: "Enable users", lead: "They can sign in again." },
+            BulkAction::Enable => {
+                Words { question: "Enable {}?", submit: "Enable users", lead: "They can sign in again." }
+            }
             BulkAction::Disable => Words {
-                verb: "Disable",
+                question: "Disable {}?",
                 submit: "Disable users",
                 lead: "They cannot sign in until somebody enables them again, and their sessions end at once. Everything is kept.",
             },
             BulkAction::AddToGroup => Words {
-                verb: "Add to a group:",
+                question: "Add {} to a group?",
                 submit: "Add to group",
                 lead: "The group is in their next tokens. Whoever is in it already stays in it.",
             },
             BulkAction::RemoveFromGroup => Words {
-                verb: "Remove from a group:",
+                question: "Remove {} from a group?",
                 submit: "Remove from group",
                 lead: "Access to applications for this group only ends at the next token refresh at the latest.",
             },
             BulkAction::RequirePasswordReset => Words {
-                verb: "Require a password reset:",
+                question: "Require a password reset of {}?",
                 submit: "Require reset",
                 lead: "They choose a new password at their next sign-in. Open sessions go on.",
             },
             BulkAction::EndSessions => Words {
-                verb: "End the sessions of",
+                question: "End the sessions of {}?",
                 submit: "End sessions",
                 lead: "They are signed out everywhere and can sign in again.",
             },
@@ -135,7 +137,8 @@ impl Wanted {
 }
 
 struct Words {
-    verb: &'static str,
+    /// The title, with a place for the count.
+    question: &'static str,
     submit: &'static str,
     lead: &'static str,
 }
@@ -206,7 +209,7 @@ async fn show(page: &ConsoleCx, wanted: &Wanted, typed: &Fields, errors: Errors)
     };
     let fine = errors.is_empty();
     let content = BulkPage {
-        title: format!("{} {}?", words.verb, counted(total)),
+        title: words.question.replace("{}", &counted(total)),
         lead: words.lead,
         who: match &wanted.set {
             UserSet::Ids(_) => "The users you have selected".to_owned(),
