@@ -51,7 +51,8 @@ pub(crate) fn sqlite(from: &Path, into: &Path, realm: &str) -> Result<f64> {
         .prepare("SELECT max(num), count(*) FROM (SELECT num FROM users WHERE num > ?1 ORDER BY num LIMIT ?2)")?;
     let (mut after, mut users, mut took) = (0_i64, 0, Duration::ZERO);
     loop {
-        let batch = batches.query_row(params![after, BATCH], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, i64>(1)?)))?;
+        let batch = batches
+            .query_row(params![after, BATCH], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, i64>(1)?)))?;
         let (Some(last), count) = batch else { break };
         let mut rows = vec![read(&source, "users", "+realm_id = ?3 AND num > ?1 AND num <= ?2", after, last, &realm)?];
         for table in OWN {
