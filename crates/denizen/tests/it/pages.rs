@@ -369,7 +369,7 @@ async fn states_of_the_list(look: &Looker, browser: &Browser, server: &Server) {
         look.keep(browser, name).await;
         look.hears_nothing(browser, name).await;
     }
-    browser.open(&format!("{list}?status=disabled")).await;
+    browser.open(&format!("{list}?kind=human")).await;
     browser.click("Save view…").await;
     browser.find("dialog[open] input[name=name]").await;
     look.keep(browser, "dialog-save-view").await;
