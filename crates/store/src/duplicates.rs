@@ -52,14 +52,17 @@ macro_rules! dissolve {
         concat!("DELETE FROM duplicate_groups WHERE realm_id = ?1 AND duplicate_key IN (SELECT v.value FROM ", $keys, ") AND (SELECT k.user_id FROM duplicate_keys k WHERE k.realm_id = ?1 AND k.duplicate_key = duplicate_groups.duplicate_key AND k.user_id <> ?2 ORDER BY k.user_id LIMIT 1 OFFSET 1) IS NULL")
     };
 }
+// The same here: it begins with the groups that are shown.
 macro_rules! members {
-    ($keys:literal) => {
+    ($keys:literal, $join:literal) => {
         concat!(
             "SELECT p.duplicate_key, ",
             columns!(),
             " FROM (SELECT g.duplicate_key, k.user_id FROM (SELECT v.value AS duplicate_key, (SELECT l.user_id FROM duplicate_keys l WHERE l.realm_id = ?1 AND l.duplicate_key = v.value ORDER BY l.user_id LIMIT 1 OFFSET ?3) AS last_id FROM ",
             $keys,
-            ") g JOIN duplicate_keys k ON k.realm_id = ?1 AND k.duplicate_key = g.duplicate_key AND k.user_id <= coalesce(g.last_id, 'z')) p JOIN users ON users.id = p.user_id ORDER BY p.duplicate_key, p.user_id"
+            ") g",
+            $join,
+            " duplicate_keys k ON k.realm_id = ?1 AND k.duplicate_key = g.duplicate_key AND k.user_id <= coalesce(g.last_id, 'z')) p JOIN users ON users.id = p.user_id ORDER BY p.duplicate_key, p.user_id"
         )
     };
 }
@@ -77,10 +80,10 @@ statements! {
     NOTE_RECENT = "INSERT INTO duplicate_groups (realm_id, duplicate_key) SELECT DISTINCT k.realm_id, k.duplicate_key FROM duplicate_keys k WHERE k.user_id >= ?1 AND EXISTS (SELECT 1 FROM duplicate_keys o WHERE o.realm_id = k.realm_id AND o.duplicate_key = k.duplicate_key AND o.user_id <> k.user_id) ON CONFLICT DO NOTHING";
     GROUPS = "SELECT duplicate_key FROM duplicate_groups WHERE realm_id = ?1 AND duplicate_key > ?2 AND duplicate_key < ?3 ORDER BY duplicate_key LIMIT ?4";
     COUNT = "SELECT count(*) AS found FROM (SELECT 1 FROM duplicate_groups WHERE realm_id = ?1 AND duplicate_key > ?2 AND duplicate_key < ?3 LIMIT ?4) g";
-    MEMBERS = members!("json_each(?2) v"), postgres: members!("json_array_elements_text(CAST(CAST(?2 AS TEXT) AS json)) AS v (value)");
+    MEMBERS = members!("json_each(?2) v", " CROSS JOIN"), postgres: members!("json_array_elements_text(CAST(CAST(?2 AS TEXT) AS json)) AS v (value)", " JOIN");
     DISMISSED = dismissed!("json_each(?2) v"), postgres: dismissed!("json_array_elements_text(CAST(CAST(?2 AS TEXT) AS json)) AS v (value)");
     DISMISS = "INSERT INTO duplicate_dismissals (realm_id, first_id, second_id, dismissed_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-    GROUPS_OF = "SELECT g.duplicate_key FROM duplicate_keys k JOIN duplicate_groups g ON g.realm_id = k.realm_id AND g.duplicate_key = k.duplicate_key WHERE k.realm_id = ?1 AND k.user_id = ?2 ORDER BY g.duplicate_key";
+    GROUPS_OF = "SELECT g.duplicate_key FROM duplicate_keys k JOIN duplicate_groups g ON g.realm_id = ?1 AND g.duplicate_key = k.duplicate_key WHERE k.user_id = ?2 ORDER BY g.duplicate_key";
     DELETE_GROUP = "DELETE FROM duplicate_groups WHERE realm_id = ?1 AND duplicate_key = ?2";
 }
 

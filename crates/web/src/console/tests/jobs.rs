@@ -91,7 +91,11 @@ async fn a_group_is_chosen_by_its_name() {
     groups::create(&server.app, &cx, cx.may(main).unwrap(), "Beta testers", "").await.unwrap();
     let mut browser = server.signed_in(OWNER).await;
     let ticked = [("action", "add_to_group"), ("ids", ana.as_str())];
-    browser.post("/admin/main/users/bulk", &ticked).await.sees("<option value=\"Beta testers\">").sees("Add 1 user to a group?");
+    browser
+        .post("/admin/main/users/bulk", &ticked)
+        .await
+        .sees("<option value=\"Beta testers\">")
+        .sees("Add 1 user to a group?");
     for (typed, said) in [("", "Say which group."), ("alpha", "There is no group of that name.")] {
         let sent = [ticked.as_slice(), &[("group", typed)]].concat();
         browser.post("/admin/main/users/bulk/start", &sent).await.is(StatusCode::UNPROCESSABLE_ENTITY).sees(said);
