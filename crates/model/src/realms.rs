@@ -3,7 +3,12 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{RealmId, Timestamp, users::text_enum, validation::FieldErrors};
+use crate::{
+    GroupId, RealmId, RoleId, Timestamp,
+    authenticators::{AuthenticatorType, LockoutRule},
+    users::text_enum,
+    validation::FieldErrors,
+};
 
 /// The realm that first start makes; its owners look after all the others.
 pub const MAIN_REALM: &str = "main";
@@ -65,7 +70,42 @@ pub struct RealmSettings {
     pub refresh_token_seconds: u64,
     /// Events older than this are removed, in days.
     pub audit_retention_days: u32,
+    /// What people may sign in with.
+    pub sign_in_methods: Vec<AuthenticatorType>,
+    /// What counts as a second factor. Recovery codes do beside any of them.
+    pub second_factors: Vec<AuthenticatorType>,
+    /// Who needs a second factor.
+    pub second_factor: SecondFactor,
+    /// Holders of these realm roles need one where it is required by role or group.
+    pub second_factor_roles: Vec<RoleId>,
+    /// Members of these groups need one where it is required by role or group.
+    pub second_factor_groups: Vec<GroupId>,
+    /// How long a browser may be remembered in which no second factor is asked for again, in seconds; 0 for never.
+    pub remembered_device_seconds: u64,
+    /// When wrong passwords lock the password.
+    pub password_lockout: LockoutRule,
+    /// When wrong codes lock codes of all kinds.
+    pub otp_lockout: LockoutRule,
 }
+
+text_enum! {
+    /// Who needs a second factor to sign in.
+    SecondFactor {
+        /// Nobody, even where one is set up.
+        Never = "never",
+        /// Whoever has set one up.
+        WhenSetUp = "when_set_up",
+        /// Holders of some roles and members of some groups, and whoever has set one up.
+        ByRoleOrGroup = "by_role_or_group",
+        /// Everybody. Who has none sets one up at their next sign-in.
+        Always = "always",
+    }
+}
+
+/// What can stand in [`RealmSettings::sign_in_methods`].
+pub const SIGN_IN_METHODS: &[AuthenticatorType] = &[AuthenticatorType::Password];
+/// What can stand in [`RealmSettings::second_factors`].
+pub const SECOND_FACTORS: &[AuthenticatorType] = &[AuthenticatorType::Totp];
 
 impl Default for RealmSettings {
     fn default() -> Self {
@@ -81,6 +121,14 @@ impl Default for RealmSettings {
             access_token_seconds: 300,
             refresh_token_seconds: 7 * 24 * 3600,
             audit_retention_days: 365,
+            sign_in_methods: vec![AuthenticatorType::Password],
+            second_factors: vec![AuthenticatorType::Totp],
+            second_factor: SecondFactor::WhenSetUp,
+            second_factor_roles: Vec::new(),
+            second_factor_groups: Vec::new(),
+            remembered_device_seconds: 30 * 24 * 3600,
+            password_lockout: LockoutRule::default(),
+            otp_lockout: LockoutRule::default(),
         }
     }
 }
@@ -100,8 +148,38 @@ impl RealmSettings {
         within("access_token_seconds", self.access_token_seconds, 30, 24 * 3600);
         within("refresh_token_seconds", self.refresh_token_seconds, 60, YEAR);
         within("audit_retention_days", u64::from(self.audit_retention_days), 1, 3660);
+        within("remembered_device_seconds", self.remembered_device_seconds, 0, YEAR);
+        self.password_lockout.check("password_lockout", errors);
+        self.otp_lockout.check("otp_lockout", errors);
+        among("sign_in_methods", &self.sign_in_methods, SIGN_IN_METHODS, errors);
+        if self.sign_in_methods.is_empty() {
+            errors.add("sign_in_methods", "Name at least one.");
+        }
+        among("second_factors", &self.second_factors, SECOND_FACTORS, errors);
+        if self.second_factors.is_empty() && self.second_factor != SecondFactor::Never {
+            errors.add("second_factors", "Name at least one, or let second_factor be never.");
+        }
+        let some = self.second_factor_roles.len() + self.second_factor_groups.len();
+        if self.second_factor == SecondFactor::ByRoleOrGroup && some == 0 {
+            errors.add("second_factor_roles", "Name a role or a group.");
+        }
+        if some > 200 {
+            errors.add("second_factor_roles", "At most 200 roles and groups.");
+        }
         if self.session_idle_seconds > self.session_absolute_seconds {
             errors.add("session_idle_seconds", "Must not be longer than the absolute lifetime.");
+        }
+    }
+}
+
+/// Whether each value may stand in a field, and stands there once.
+fn among(field: &str, values: &[AuthenticatorType], allowed: &[AuthenticatorType], errors: &mut FieldErrors) {
+    for (place, value) in values.iter().enumerate() {
+        if !allowed.contains(value) {
+            let names: Vec<&str> = allowed.iter().map(|kind| kind.as_str()).collect();
+            errors.add(field, format!("{value} cannot stand here; one of {}.", names.join(", ")));
+        } else if values.iter().take(place).any(|before| before == value) {
+            errors.add(field, format!("{value} is named twice."));
         }
     }
 }

@@ -192,6 +192,20 @@ pub(crate) async fn signed_in(
 pub(crate) mod cookie {
     use super::{Duration, HeaderMap, HeaderValue, RealmState, Secret, Web, header};
 
+    fn device_name(web: &Web) -> &'static str {
+        if web.is_https() { "__Secure-denizen_device" } else { "denizen_device" }
+    }
+
+    /// The cookie by which a browser is remembered.
+    pub(crate) fn read_device(web: &Web, headers: &HeaderMap) -> Option<String> {
+        find(headers, device_name(web))
+    }
+
+    /// The header by which a browser is remembered.
+    pub(crate) fn set_device(web: &Web, realm: &RealmState, value: &Secret, max_age: Duration) -> Option<HeaderValue> {
+        line(web, realm, device_name(web), value.expose(), max_age)
+    }
+
     fn name(web: &Web) -> &'static str {
         if web.is_https() { "__Secure-denizen_session" } else { "denizen_session" }
     }
@@ -208,11 +222,10 @@ pub(crate) mod cookie {
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
     }
 
-    fn line(web: &Web, realm: &RealmState, value: &str, max_age: Duration) -> Option<HeaderValue> {
+    fn line(web: &Web, realm: &RealmState, name: &str, value: &str, max_age: Duration) -> Option<HeaderValue> {
         let secure = if web.is_https() { "; Secure" } else { "" };
         let text = format!(
-            "{}={value}; Path=/realms/{}; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
-            name(web),
+            "{name}={value}; Path=/realms/{}; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
             realm.realm.slug,
             max_age.as_secs()
         );
@@ -221,12 +234,12 @@ pub(crate) mod cookie {
 
     /// The header that gives a browser its session.
     pub(crate) fn set(web: &Web, realm: &RealmState, value: &Secret, max_age: Duration) -> Option<HeaderValue> {
-        line(web, realm, value.expose(), max_age)
+        line(web, realm, name(web), value.expose(), max_age)
     }
 
     /// The header that takes it away.
     pub(crate) fn clear(web: &Web, realm: &RealmState) -> Option<HeaderValue> {
-        line(web, realm, "", Duration::ZERO)
+        line(web, realm, name(web), "", Duration::ZERO)
     }
 }
 

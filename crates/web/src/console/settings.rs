@@ -1,7 +1,10 @@
 //! The realm's settings.
 
 use axum::{Router, routing::get};
-use denizen_model::realms::{ApiKeyStorage, Realm, RealmSettings};
+use denizen_model::{
+    authenticators::LockoutRule,
+    realms::{ApiKeyStorage, Realm, RealmSettings, SecondFactor},
+};
 use denizen_ops::{
     messages::{self, MailStatus},
     realms,
@@ -59,6 +62,16 @@ struct Values {
     access_token_minutes: String,
     refresh_token_days: String,
     audit_retention_days: String,
+    second_factor: String,
+    remembered_device_days: String,
+    password_lockout_attempts: String,
+    password_lockout_window_minutes: String,
+    password_lockout_minutes: String,
+    password_lockout_escalation: String,
+    otp_lockout_attempts: String,
+    otp_lockout_window_minutes: String,
+    otp_lockout_minutes: String,
+    otp_lockout_escalation: String,
 }
 
 const MINUTE: u64 = 60;
@@ -66,11 +79,23 @@ const HOUR: u64 = 3600;
 const DAY: u64 = 86_400;
 
 /// The durations: field of the form, field of the settings, its unit in seconds.
-const DURATIONS: [(&str, &str, u64); 4] = [
+const DURATIONS: [(&str, &str, u64); 9] = [
     ("session_idle_minutes", "session_idle_seconds", MINUTE),
     ("session_absolute_hours", "session_absolute_seconds", HOUR),
     ("access_token_minutes", "access_token_seconds", MINUTE),
     ("refresh_token_days", "refresh_token_seconds", DAY),
+    ("remembered_device_days", "remembered_device_seconds", DAY),
+    ("password_lockout_window_minutes", "password_lockout.window_seconds", MINUTE),
+    ("password_lockout_minutes", "password_lockout.duration_seconds", MINUTE),
+    ("otp_lockout_window_minutes", "otp_lockout.window_seconds", MINUTE),
+    ("otp_lockout_minutes", "otp_lockout.duration_seconds", MINUTE),
+];
+/// Numbers whose fields are called otherwise in the form.
+const NUMBERS: [(&str, &str); 4] = [
+    ("password_lockout_attempts", "password_lockout.attempts"),
+    ("password_lockout_escalation", "password_lockout.escalation"),
+    ("otp_lockout_attempts", "otp_lockout.attempts"),
+    ("otp_lockout_escalation", "otp_lockout.escalation"),
 ];
 
 /// Seconds in a larger unit, with as many decimals as it takes up to three.
@@ -110,6 +135,16 @@ impl Values {
             access_token_minutes: in_unit(settings.access_token_seconds, MINUTE),
             refresh_token_days: in_unit(settings.refresh_token_seconds, DAY),
             audit_retention_days: settings.audit_retention_days.to_string(),
+            second_factor: settings.second_factor.to_string(),
+            remembered_device_days: in_unit(settings.remembered_device_seconds, DAY),
+            password_lockout_attempts: settings.password_lockout.attempts.to_string(),
+            password_lockout_window_minutes: in_unit(settings.password_lockout.window_seconds, MINUTE),
+            password_lockout_minutes: in_unit(settings.password_lockout.duration_seconds, MINUTE),
+            password_lockout_escalation: settings.password_lockout.escalation.to_string(),
+            otp_lockout_attempts: settings.otp_lockout.attempts.to_string(),
+            otp_lockout_window_minutes: in_unit(settings.otp_lockout.window_seconds, MINUTE),
+            otp_lockout_minutes: in_unit(settings.otp_lockout.duration_seconds, MINUTE),
+            otp_lockout_escalation: settings.otp_lockout.escalation.to_string(),
         }
     }
 
@@ -128,6 +163,16 @@ impl Values {
             access_token_minutes: text("access_token_minutes"),
             refresh_token_days: text("refresh_token_days"),
             audit_retention_days: text("audit_retention_days"),
+            second_factor: text("second_factor"),
+            remembered_device_days: text("remembered_device_days"),
+            password_lockout_attempts: text("password_lockout_attempts"),
+            password_lockout_window_minutes: text("password_lockout_window_minutes"),
+            password_lockout_minutes: text("password_lockout_minutes"),
+            password_lockout_escalation: text("password_lockout_escalation"),
+            otp_lockout_attempts: text("otp_lockout_attempts"),
+            otp_lockout_window_minutes: text("otp_lockout_window_minutes"),
+            otp_lockout_minutes: text("otp_lockout_minutes"),
+            otp_lockout_escalation: text("otp_lockout_escalation"),
         }
     }
 }
@@ -162,6 +207,32 @@ fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors>
         access_token_seconds: read("access_token_minutes", MINUTE, before.access_token_seconds, &mut errors),
         refresh_token_seconds: read("refresh_token_days", DAY, before.refresh_token_seconds, &mut errors),
         audit_retention_days: small("audit_retention_days", &mut errors),
+        second_factor: SecondFactor::from_name(typed.text("second_factor")).unwrap_or(before.second_factor),
+        remembered_device_seconds: read("remembered_device_days", DAY, before.remembered_device_seconds, &mut errors),
+        password_lockout: LockoutRule {
+            attempts: small("password_lockout_attempts", &mut errors),
+            window_seconds: read(
+                "password_lockout_window_minutes",
+                MINUTE,
+                before.password_lockout.window_seconds,
+                &mut errors,
+            ),
+            duration_seconds: read(
+                "password_lockout_minutes",
+                MINUTE,
+                before.password_lockout.duration_seconds,
+                &mut errors,
+            ),
+            escalation: small("password_lockout_escalation", &mut errors),
+        },
+        otp_lockout: LockoutRule {
+            attempts: small("otp_lockout_attempts", &mut errors),
+            window_seconds: read("otp_lockout_window_minutes", MINUTE, before.otp_lockout.window_seconds, &mut errors),
+            duration_seconds: read("otp_lockout_minutes", MINUTE, before.otp_lockout.duration_seconds, &mut errors),
+            escalation: small("otp_lockout_escalation", &mut errors),
+        },
+        // What this page does not show stays as it is.
+        ..before.clone()
     };
     if errors.is_empty() { Ok(settings) } else { Err(errors) }
 }
@@ -171,7 +242,10 @@ fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors>
 fn at_fields(errors: Errors) -> Errors {
     let place = |(field, message): (String, String)| match DURATIONS.iter().find(|(_, name, _)| *name == field) {
         Some((shown, _, unit)) => ((*shown).to_owned(), bounds_in_unit(&message, *unit)),
-        None => (field, message),
+        None => match NUMBERS.iter().find(|(_, name)| *name == field) {
+            Some((shown, _)) => ((*shown).to_owned(), message),
+            None => (field, message),
+        },
     };
     errors.into_iter().map(place).collect()
 }
@@ -186,7 +260,7 @@ fn bounds_in_unit(message: &str, unit: u64) -> String {
 }
 
 async fn save(page: ConsoleCx, Posted(typed): Posted) -> Answer {
-    const SHOWN: [&str; 7] = [
+    const SHOWN: [&str; 17] = [
         "display_name",
         "password_min_length",
         "session_idle_seconds",
@@ -194,6 +268,16 @@ async fn save(page: ConsoleCx, Posted(typed): Posted) -> Answer {
         "access_token_seconds",
         "refresh_token_seconds",
         "audit_retention_days",
+        "second_factor_roles",
+        "remembered_device_seconds",
+        "password_lockout.attempts",
+        "password_lockout.window_seconds",
+        "password_lockout.duration_seconds",
+        "password_lockout.escalation",
+        "otp_lockout.attempts",
+        "otp_lockout.window_seconds",
+        "otp_lockout.duration_seconds",
+        "otp_lockout.escalation",
     ];
     let (app, cx, proof) = (page.app(), page.cx(), page.may()?);
     let before = realms::get(app, cx, page.may()?).await?;
