@@ -105,11 +105,11 @@ fn in_unit(seconds: u64, unit: u64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// What was typed in a larger unit, in seconds. What still stands there as it was shown is left as it was, so
-/// that rounding for display changes nothing.
+/// What was typed in a larger unit, in seconds. What still stands there as it was shown, or was not sent, is left as
+/// it was, so that rounding for display changes nothing.
 fn read_duration(typed: &Fields, field: &str, unit: u64, before: u64, errors: &mut Errors) -> u64 {
     let text = typed.text(field).trim();
-    if text == in_unit(before, unit) {
+    if text == in_unit(before, unit) || !typed.has(field) {
         return before;
     }
     let whole = text.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
@@ -192,7 +192,9 @@ async fn show(page: ConsoleCx) -> Answer {
 
 fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors> {
     let mut errors = Errors::new();
-    let small = |field: &str, errors: &mut Errors| u32::try_from(typed.number(field, errors)).unwrap_or(u32::MAX);
+    let small = |field: &str, before: u32, errors: &mut Errors| {
+        if typed.has(field) { u32::try_from(typed.number(field, errors)).unwrap_or(u32::MAX) } else { before }
+    };
     let read = |field: &str, unit, before, errors: &mut Errors| read_duration(typed, field, unit, before, errors);
     let settings = RealmSettings {
         email_as_username: typed.ticked("email_as_username"),
@@ -201,16 +203,16 @@ fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors>
         // Of a choice that came without an answer, the one before stays.
         api_key_storage: ApiKeyStorage::from_name(typed.text("api_key_storage")).unwrap_or(before.api_key_storage),
         self_registration: typed.ticked("self_registration"),
-        password_min_length: small("password_min_length", &mut errors),
+        password_min_length: small("password_min_length", before.password_min_length, &mut errors),
         session_idle_seconds: read("session_idle_minutes", MINUTE, before.session_idle_seconds, &mut errors),
         session_absolute_seconds: read("session_absolute_hours", HOUR, before.session_absolute_seconds, &mut errors),
         access_token_seconds: read("access_token_minutes", MINUTE, before.access_token_seconds, &mut errors),
         refresh_token_seconds: read("refresh_token_days", DAY, before.refresh_token_seconds, &mut errors),
-        audit_retention_days: small("audit_retention_days", &mut errors),
+        audit_retention_days: small("audit_retention_days", before.audit_retention_days, &mut errors),
         second_factor: SecondFactor::from_name(typed.text("second_factor")).unwrap_or(before.second_factor),
         remembered_device_seconds: read("remembered_device_days", DAY, before.remembered_device_seconds, &mut errors),
         password_lockout: LockoutRule {
-            attempts: small("password_lockout_attempts", &mut errors),
+            attempts: small("password_lockout_attempts", before.password_lockout.attempts, &mut errors),
             window_seconds: read(
                 "password_lockout_window_minutes",
                 MINUTE,
@@ -223,13 +225,13 @@ fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors>
                 before.password_lockout.duration_seconds,
                 &mut errors,
             ),
-            escalation: small("password_lockout_escalation", &mut errors),
+            escalation: small("password_lockout_escalation", before.password_lockout.escalation, &mut errors),
         },
         otp_lockout: LockoutRule {
-            attempts: small("otp_lockout_attempts", &mut errors),
+            attempts: small("otp_lockout_attempts", before.otp_lockout.attempts, &mut errors),
             window_seconds: read("otp_lockout_window_minutes", MINUTE, before.otp_lockout.window_seconds, &mut errors),
             duration_seconds: read("otp_lockout_minutes", MINUTE, before.otp_lockout.duration_seconds, &mut errors),
-            escalation: small("otp_lockout_escalation", &mut errors),
+            escalation: small("otp_lockout_escalation", before.otp_lockout.escalation, &mut errors),
         },
         // What this page does not show stays as it is.
         ..before.clone()

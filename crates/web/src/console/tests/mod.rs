@@ -10,3 +10,4 @@ mod pages;
 mod profile;
 mod safety;
 mod support;
+mod two_steps;

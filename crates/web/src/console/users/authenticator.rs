@@ -219,6 +219,7 @@ pub(super) async fn require_otp(page: ConsoleCx, Whose(id): Whose) -> Answer {
 }
 
 pub(super) async fn cancel_action(page: ConsoleCx, Whose(id): Whose, Posted(typed): Posted) -> Answer {
+    page.may::<CredentialsReset>()?;
     let action = RequiredAction::from_name(typed.text("action")).ok_or_else(|| Error::not_found("required action"))?;
     let result = required_actions::set(page.app(), page.cx(), page.may()?, id, action, false).await;
     page.outcome(result, &tab_href(&page, id), "It is no longer required.")
