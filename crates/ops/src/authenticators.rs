@@ -78,6 +78,7 @@ pub(crate) fn with_addresses(rows: Vec<Authenticator>, user: &User, settings: &R
             all.push(kept.map_or(fresh, |row| Authenticator { label: address.clone(), ..row }));
         }
     }
+    all.sort_by_key(|one| AuthenticatorType::ALL.iter().position(|kind| *kind == one.kind));
     all
 }
 

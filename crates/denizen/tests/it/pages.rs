@@ -14,6 +14,7 @@ use crate::{
     support::{
         Api, App, Browser, Database, MailServer, NewApp, PASSWORD, Server, denizen, eventually, free_port, npm_install,
     },
+    two_steps,
 };
 
 /// Looks at pages, and notes what is wrong with them.
@@ -159,6 +160,31 @@ async fn every_card_page_is_for_everybody() {
     browser.sign_in("reset@example.com", &temporary).await;
     browser.find("input[autocomplete=new-password]").await;
     look.keep(&browser, "update-password").await;
+    let asked = api.create_person("twosteps@example.com").await;
+    api.put(&format!("/realms/main/users/{asked}/required-actions/configure_otp"), &json!({})).await.succeed();
+    browser.open(&server.url("/realms/main/sign-out")).await;
+    browser.driver().delete_all_cookies().await.unwrap();
+    browser.open(&server.url("/realms/main/account")).await;
+    browser.sign_in("twosteps@example.com", PASSWORD).await;
+    let secret = browser.find("code.secret").await.text().await.unwrap();
+    look.keep(&browser, "configure-otp").await;
+    if let Some(code) = two_steps::code(&secret, 0) {
+        browser.fill("code", &code).await;
+        click(&browser, "button[type=submit]").await;
+        browser.find(".codes").await;
+        look.keep(&browser, "recovery-codes").await;
+        click(&browser, "button[type=submit]").await;
+        browser.comes_to("/realms/main/account").await;
+        browser.driver().delete_all_cookies().await.unwrap();
+        browser.open(&server.url("/realms/main/account")).await;
+        browser.sign_in("twosteps@example.com", PASSWORD).await;
+        browser.find("input[name=code]").await;
+        look.keep(&browser, "second-factor").await;
+        click(&browser, ".card-links a").await;
+        browser.find("input[name=code]").await;
+        look.keep(&browser, "second-factor-recovery").await;
+        browser.driver().delete_all_cookies().await.unwrap();
+    }
     for (url, name) in [
         (attempt.with("client_id", Some("unknown")), "error-unknown-client"),
         (attempt.with("redirect_uri", Some("https://elsewhere.example/")), "error-redirect"),
