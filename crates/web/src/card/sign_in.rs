@@ -119,6 +119,18 @@ fn update_password_page(web: &Web, realm: &RealmState, flow: &Flow, errors: &Fie
     Ok(page(web, status_of(errors), "card/sign_in/update_password.html", &context))
 }
 
+/// The page at which a sign-in stands.
+pub(super) async fn page_of(web: &Web, realm: &RealmState, flow: &Flow) -> Result<Response, Error> {
+    let errors = FieldErrors::new();
+    if flow.must_update_password() {
+        update_password_page(web, realm, flow, &errors)
+    } else if flow.identifier.is_some() {
+        password_page(web, realm, flow, &errors)
+    } else {
+        identifier_page(web, realm, flow, &errors).await
+    }
+}
+
 #[derive(Deserialize)]
 pub(crate) struct FlowQuery {
     #[serde(default)]

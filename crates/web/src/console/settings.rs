@@ -1,7 +1,10 @@
 //! The realm's settings.
 
 use axum::{Router, routing::get};
-use denizen_model::realms::{ApiKeyStorage, Realm, RealmSettings};
+use denizen_model::{
+    locales::Language,
+    realms::{ApiKeyStorage, Realm, RealmSettings},
+};
 use denizen_ops::{
     messages::{self, MailStatus},
     realms,
@@ -59,6 +62,44 @@ struct Values {
     access_token_minutes: String,
     refresh_token_days: String,
     audit_retention_days: String,
+    languages: Vec<LanguageChoice>,
+}
+
+/// A language that pages can be in.
+#[derive(Serialize)]
+struct LanguageChoice {
+    tag: &'static str,
+    name: &'static str,
+    own_name: &'static str,
+    /// Whether it is the default one.
+    default: bool,
+    offered: bool,
+}
+
+/// The offered languages in their order, then the others.
+fn languages(default: Option<Language>, offered: &[Language]) -> Vec<LanguageChoice> {
+    let others = Language::ALL.iter().filter(|language| !offered.contains(language));
+    let choice = |language: &Language| LanguageChoice {
+        tag: language.as_str(),
+        name: language.english_name(),
+        own_name: language.own_name(),
+        default: default == Some(*language),
+        offered: offered.contains(language),
+    };
+    offered.iter().chain(others).map(choice).collect()
+}
+
+/// The ticked languages: those that were offered keep their order, new ones come after them.
+/// Of a form without the boxes, those before stay.
+fn ticked_languages(typed: &Fields, before: &[Language]) -> Vec<Language> {
+    let sent = typed.all("locales");
+    if sent.is_empty() {
+        return before.to_vec();
+    }
+    let ticked: Vec<Language> = sent.into_iter().filter_map(Language::from_name).collect();
+    let kept = before.iter().copied().filter(|language| ticked.contains(language));
+    let new = Language::ALL.iter().copied().filter(|language| ticked.contains(language) && !before.contains(language));
+    kept.chain(new).collect()
 }
 
 const MINUTE: u64 = 60;
@@ -110,10 +151,11 @@ impl Values {
             access_token_minutes: in_unit(settings.access_token_seconds, MINUTE),
             refresh_token_days: in_unit(settings.refresh_token_seconds, DAY),
             audit_retention_days: settings.audit_retention_days.to_string(),
+            languages: languages(Some(settings.locale), &settings.locales),
         }
     }
 
-    fn typed(typed: &Fields) -> Self {
+    fn typed(typed: &Fields, before: &RealmSettings) -> Self {
         let text = |name| typed.text(name).to_owned();
         Self {
             display_name: text("display_name"),
@@ -128,6 +170,7 @@ impl Values {
             access_token_minutes: text("access_token_minutes"),
             refresh_token_days: text("refresh_token_days"),
             audit_retention_days: text("audit_retention_days"),
+            languages: languages(Language::from_name(typed.text("locale")), &ticked_languages(typed, &before.locales)),
         }
     }
 }
@@ -162,6 +205,8 @@ fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors>
         access_token_seconds: read("access_token_minutes", MINUTE, before.access_token_seconds, &mut errors),
         refresh_token_seconds: read("refresh_token_days", DAY, before.refresh_token_seconds, &mut errors),
         audit_retention_days: small("audit_retention_days", &mut errors),
+        locale: Language::from_name(typed.text("locale")).unwrap_or(before.locale),
+        locales: ticked_languages(typed, &before.locales),
     };
     if errors.is_empty() { Ok(settings) } else { Err(errors) }
 }
@@ -186,7 +231,7 @@ fn bounds_in_unit(message: &str, unit: u64) -> String {
 }
 
 async fn save(page: ConsoleCx, Posted(typed): Posted) -> Answer {
-    const SHOWN: [&str; 7] = [
+    const SHOWN: [&str; 9] = [
         "display_name",
         "password_min_length",
         "session_idle_seconds",
@@ -194,20 +239,22 @@ async fn save(page: ConsoleCx, Posted(typed): Posted) -> Answer {
         "access_token_seconds",
         "refresh_token_seconds",
         "audit_retention_days",
+        "locale",
+        "locales",
     ];
     let (app, cx, proof) = (page.app(), page.cx(), page.may()?);
     let before = realms::get(app, cx, page.may()?).await?;
     let version = typed.version().unwrap_or(before.version);
     let settings = match read(&typed, &before.settings) {
         Ok(settings) => settings,
-        Err(errors) => return settings_page(&page, version, Values::typed(&typed), errors).await,
+        Err(errors) => return settings_page(&page, version, Values::typed(&typed, &before.settings), errors).await,
     };
     let name = Some(typed.text("display_name").to_owned());
     match realms::update_settings(app, cx, proof, name, settings, typed.version()).await {
         Ok(_) => page.done(&page.href("settings"), "The settings are saved."),
         Err(error) => {
             let errors = at_fields(mendable_in(error, &SHOWN)?);
-            settings_page(&page, version, Values::typed(&typed), errors).await
+            settings_page(&page, version, Values::typed(&typed, &before.settings), errors).await
         }
     }
 }
