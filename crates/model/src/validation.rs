@@ -89,8 +89,7 @@ impl From<&'static Sentence> for Message {
     }
 }
 
-const CONTROL: Sentence =
-    Sentence { id: "text.control", text: "Must not contain line breaks or control characters." };
+const CONTROL: Sentence = Sentence { id: "text.control", text: "Must not contain line breaks or control characters." };
 const DECEPTIVE: Sentence =
     Sentence { id: "text.deceptive", text: "Must not contain invisible or direction-changing characters." };
 const TOO_LONG: Sentence = Sentence { id: "text.too_long", text: "Must be at most {max} characters long." };

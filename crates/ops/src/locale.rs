@@ -11,12 +11,10 @@
 //! Which form is taken, the number in the placeholder `by` decides (`count` where nothing else is said). Each language
 //! has the forms that its grammar has ([`Plural`]), and decides for itself whether a text needs them.
 
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use denizen_model::locales::{Direction, Language, Plural};
 use serde::Deserialize;
-
 
 /// The texts of one language.
 #[derive(Debug, Clone)]
@@ -226,7 +224,8 @@ mod tests {
 
     #[test]
     fn the_number_decides_the_form() {
-        let text = "a = { one = \"a day\", other = \"{count} days\" }\nb = { by = \"n\", one = \"1\", other = \"{n}\" }";
+        let text =
+            "a = { one = \"a day\", other = \"{count} days\" }\nb = { by = \"n\", one = \"1\", other = \"{n}\" }";
         let locale = english(text);
         let with = |id, number: &str| locale.text(id, |_| Some(number.to_owned())).unwrap();
         assert_eq!((with("a", "1"), with("a", "2"), with("b", "7")), ("a day".into(), "2 days".into(), "7".into()));

@@ -108,7 +108,6 @@ fn purpose(id: MessageId) -> String {
     format!("messages.sealed {id}")
 }
 
-
 /// Makes a message.
 ///
 /// # Errors

@@ -18,7 +18,10 @@ pub mod render;
 mod security;
 mod upload;
 
-use axum::{Router, extract::DefaultBodyLimit, handler::Handler as _, http::StatusCode, middleware, response::Response, routing::get};
+use axum::{
+    Router, extract::DefaultBodyLimit, handler::Handler as _, http::StatusCode, middleware, response::Response,
+    routing::get,
+};
 use denizen_ops::App;
 use tower_http::{CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
@@ -71,7 +74,8 @@ const MAX_BODY: usize = 1024 * 1024;
 
 /// Everything Denizen answers to.
 pub fn router(web: Web) -> Router {
-    let localized = |routes: Router<Web>| routes.route_layer(middleware::from_fn_with_state(web.clone(), language::layer));
+    let localized =
+        |routes: Router<Web>| routes.route_layer(middleware::from_fn_with_state(web.clone(), language::layer));
     // What a browser's cookie opens takes changes from Denizen's own pages only.
     let pages = Router::new()
         .merge(localized(card::router()))

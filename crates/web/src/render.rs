@@ -115,7 +115,8 @@ impl fmt::Debug for Templates {
 
 fn translate(id: &str, values: &Kwargs) -> Result<String, minijinja::Error> {
     let value = |name: &str| values.get::<Value>(name).ok().map(|value| value.to_string());
-    locale::text(language::current(), id, value).map_err(|problem| minijinja::Error::new(ErrorKind::InvalidOperation, problem))
+    locale::text(language::current(), id, value)
+        .map_err(|problem| minijinja::Error::new(ErrorKind::InvalidOperation, problem))
 }
 
 /// A time as pages show it; the script in the page rewrites it in the reader's zone and language.

@@ -44,7 +44,8 @@ fn within<'p>(place: &str, path: &'p str) -> Option<&'p str> {
     let under = rest.is_empty() || rest.starts_with(['/', '?']);
     let plain = path.len() <= 8000 && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     let before = rest.split(['?', '#']).next().unwrap_or("").to_ascii_lowercase();
-    let up = before.contains("//") || before.contains("%2e") || before.split('/').any(|part| matches!(part, "." | ".."));
+    let up =
+        before.contains("//") || before.contains("%2e") || before.split('/').any(|part| matches!(part, "." | ".."));
     (under && plain && !up).then_some(path)
 }
 

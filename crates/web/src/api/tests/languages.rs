@@ -12,7 +12,10 @@ async fn a_realm_offers_languages_and_has_a_default_one() {
     let key = fixture.key(AdminRole::Owner).await;
     let path = "/realms/main/settings";
     let read = fixture.get(&key, path).await;
-    assert_eq!((&read.body["locale"], &read.body["locales"]), (&json!("en"), &json!(["en", "de", "es", "fr", "ja", "ar"])));
+    assert_eq!(
+        (&read.body["locale"], &read.body["locales"]),
+        (&json!("en"), &json!(["en", "de", "es", "fr", "ja", "ar"]))
+    );
     let patch = |body| async { fixture.call(&key, "PATCH", path, &[], Some(&body)).await };
     let changed = patch(json!({ "locale": "ja", "locales": ["ja", "en"] })).await;
     assert_eq!((changed.status, &changed.body["locales"]), (StatusCode::OK, &json!(["ja", "en"])), "{}", changed.body);

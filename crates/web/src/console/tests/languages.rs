@@ -40,7 +40,9 @@ impl Page {
         let dir = language.direction().as_str();
         self.sees(&format!("<html lang=\"{language}\" dir=\"{dir}\""));
         assert_eq!(self.header("content-language"), language.as_str());
-        assert!(self.headers.get_all(header::VARY).iter().any(|line| line.to_str().unwrap().contains("Accept-Language")));
+        assert!(
+            self.headers.get_all(header::VARY).iter().any(|line| line.to_str().unwrap().contains("Accept-Language"))
+        );
         self
     }
 }
@@ -90,8 +92,7 @@ async fn what_was_chosen_last_stands() {
     assert_eq!(chosen.location(), account);
     let cookie = chosen.header("set-cookie");
     assert_eq!(
-        cookie,
-        "denizen_language=ja; Path=/realms/main; Max-Age=31536000; HttpOnly; SameSite=Lax",
+        cookie, "denizen_language=ja; Path=/realms/main; Max-Age=31536000; HttpOnly; SameSite=Lax",
         "a year, for this realm"
     );
     asks(&mut guest, account, "de").await.is_in(Language::Japanese);
@@ -110,7 +111,8 @@ async fn what_was_chosen_last_stands() {
         assert_eq!(page.location(), account, "{back}");
     }
     let other = "https://id.example.com";
-    let lines = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "cross-site"), ("origin", other)];
+    let lines =
+        [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "cross-site"), ("origin", other)];
     let forged = guest.send(Method::POST, "/realms/main/language", &lines, "to=de".to_owned()).await;
     forged.is(StatusCode::FORBIDDEN);
 }
