@@ -235,7 +235,7 @@ async fn mails_are_in_the_language_of_their_reader() {
     asks(&mut guest, "/realms/main/account", "en").await.is_in(Language::Spanish);
     // Somebody who has an account reads their own, whatever page they used.
     guest.send(Method::POST, "/realms/main/register", &lines, "email=de%40example.com".to_owned()).await;
-    assert!(server.mails("de@example.com").await[0].contains("Es gibt schon eines"));
+    assert!(server.mails("de@example.com").await.iter().any(|mail| mail.contains("Es gibt schon eines")));
 }
 
 #[tokio::test]
@@ -255,7 +255,7 @@ async fn languages_are_chosen_in_the_settings() {
             ("refresh_token_days", "7"),
             ("audit_retention_days", "365"),
             ("version", version),
-            ("locales", ""),
+            ("locales", "none"),
         ];
         fixed.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     };
