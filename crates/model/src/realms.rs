@@ -1,11 +1,14 @@
 //! Realms and their settings (PRODUCT §2).
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     GroupId, RealmId, RoleId, Timestamp,
     authenticators::{AuthenticatorType, LockoutRule},
+    locales::Language,
     users::text_enum,
     validation::FieldErrors,
 };
@@ -86,6 +89,12 @@ pub struct RealmSettings {
     pub password_lockout: LockoutRule,
     /// When wrong codes lock codes of all kinds.
     pub otp_lockout: LockoutRule,
+
+    /// The language of pages and mails for people of whom none is known.
+    pub locale: Language,
+    /// The languages that pages and mails can be in, in the order of the pages' menu; the default one among them.
+    #[schema(min_items = 1)]
+    pub locales: Vec<Language>,
 }
 
 text_enum! {
@@ -129,6 +138,8 @@ impl Default for RealmSettings {
             remembered_device_seconds: 30 * 24 * 3600,
             password_lockout: LockoutRule::default(),
             otp_lockout: LockoutRule::default(),
+            locale: Language::English,
+            locales: Language::ALL.to_vec(),
         }
     }
 }
@@ -169,6 +180,64 @@ impl RealmSettings {
         if self.session_idle_seconds > self.session_absolute_seconds {
             errors.add("session_idle_seconds", "Must not be longer than the absolute lifetime.");
         }
+        let mut seen = HashSet::new();
+        if !self.locales.iter().all(|language| seen.insert(language)) {
+            errors.add("locales", "Must name each language once.");
+        } else if self.locales.is_empty() {
+            errors.add("locales", "Must name at least one language.");
+        } else if !self.locales.contains(&self.locale) {
+            errors.add("locale", "Must be one of the offered languages.");
+        }
+    }
+
+    /// The language for somebody of whom this tag is known: theirs where it is offered, else the default one.
+    #[must_use]
+    pub fn language_for(&self, tag: Option<&str>) -> Language {
+        tag.and_then(|tag| Language::lookup(tag, &self.locales)).unwrap_or(self.locale)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(settings: &RealmSettings) -> Vec<String> {
+        let mut errors = FieldErrors::new();
+        settings.check(&mut errors);
+        errors.iter().map(|(field, _)| field.to_owned()).collect()
+    }
+
+    #[test]
+    fn the_default_language_is_among_the_offered_ones() {
+        use Language::{Arabic, English, German};
+        let of = |locale, locales: &[Language]| RealmSettings {
+            locale,
+            locales: locales.to_vec(),
+            ..RealmSettings::default()
+        };
+        assert_eq!(wrong(&RealmSettings::default()), [""; 0]);
+        assert_eq!(wrong(&of(German, &[English, German])), [""; 0]);
+        assert_eq!(wrong(&of(German, &[English, Arabic])), ["locale"]);
+        assert_eq!(wrong(&of(German, &[])), ["locales"]);
+        assert_eq!(wrong(&of(German, &[German, English, German])), ["locales"]);
+    }
+
+    #[test]
+    fn somebody_reads_their_own_language_where_it_is_offered() {
+        let settings = RealmSettings {
+            locale: Language::German,
+            locales: vec![Language::German, Language::Japanese],
+            ..RealmSettings::default()
+        };
+        assert_eq!(settings.language_for(Some("ja-JP")), Language::Japanese);
+        assert_eq!(settings.language_for(Some("ar")), Language::German);
+        assert_eq!(settings.language_for(None), Language::German);
+    }
+
+    #[test]
+    fn settings_from_before_there_were_languages_offer_all() {
+        let settings: RealmSettings = serde_json::from_str(r#"{"password_min_length":10}"#).unwrap();
+        assert_eq!((settings.locale, settings.locales.len()), (Language::English, Language::ALL.len()));
     }
 }
 

@@ -72,6 +72,14 @@ pub async fn go_on(app: &App, cx: &Cx, realm: &Arc<RealmState>, flow: Flow) -> R
     advance::advance(app, cx, realm, flow).await
 }
 
+/// What a sign-in asks for now, without a step being taken; nothing where its next page is the destination.
+///
+/// # Errors
+/// When the flow is too old, or what it goes by was changed.
+pub async fn look(app: &App, cx: &Cx, realm: &RealmState, flow: Flow) -> Result<Option<Step>> {
+    Ok(advance::ask(app, cx, realm, flow).await?.map_err(drop).ok())
+}
+
 /// Signs in somebody who has just made their account and their password with it.
 ///
 /// # Errors

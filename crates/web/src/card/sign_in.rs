@@ -16,7 +16,7 @@ use denizen_model::validation::FieldErrors;
 use denizen_ops::{
     Cx, Error, ErrorKind, RealmState,
     crypto::Secret,
-    flows::sign_in::{Flow, Step, check_password_step},
+    flows::sign_in::{Flow, Step, check_password_step, look},
 };
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +106,23 @@ fn password_page(web: &Web, realm: &RealmState, flow: &Flow, errors: &FieldError
         errors: field_messages(web, errors),
     };
     Ok(page(web, status_of(errors), "card/sign_in/password.html", &context))
+}
+
+/// The page at which a sign-in stands.
+pub(super) async fn page_of(web: &Web, cx: &Cx, realm: &RealmState, flow: &Flow) -> Result<Response, Error> {
+    let errors = FieldErrors::new();
+    if flow.is_proved() {
+        return match look(&web.app, cx, realm, flow.clone()).await? {
+            Some(step) => proceed(web, realm, step),
+            // The next page that it leads to is the destination.
+            None => Err(Error::conflict("flow-expired", "This page is too old. Sign in again.")),
+        };
+    }
+    if flow.identifier.is_some() {
+        password_page(web, realm, flow, &errors)
+    } else {
+        identifier_page(web, realm, flow, &errors).await
+    }
 }
 
 #[derive(Deserialize)]

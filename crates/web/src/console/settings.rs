@@ -3,6 +3,7 @@
 use axum::{Router, routing::get};
 use denizen_model::{
     authenticators::LockoutRule,
+    locales::Language,
     realms::{ApiKeyStorage, Realm, RealmSettings, SecondFactor},
 };
 use denizen_ops::{
@@ -72,6 +73,44 @@ struct Values {
     otp_lockout_window_minutes: String,
     otp_lockout_minutes: String,
     otp_lockout_escalation: String,
+    languages: Vec<LanguageChoice>,
+}
+
+/// A language that pages can be in.
+#[derive(Serialize)]
+struct LanguageChoice {
+    tag: &'static str,
+    name: &'static str,
+    own_name: &'static str,
+    /// Whether it is the default one.
+    default: bool,
+    offered: bool,
+}
+
+/// The offered languages in their order, then the others.
+fn languages(default: Option<Language>, offered: &[Language]) -> Vec<LanguageChoice> {
+    let others = Language::ALL.iter().filter(|language| !offered.contains(language));
+    let choice = |language: &Language| LanguageChoice {
+        tag: language.as_str(),
+        name: language.english_name(),
+        own_name: language.own_name(),
+        default: default == Some(*language),
+        offered: offered.contains(language),
+    };
+    offered.iter().chain(others).map(choice).collect()
+}
+
+/// The ticked languages: those that were offered keep their order, new ones come after them.
+/// Of a form without the boxes, those before stay.
+fn ticked_languages(typed: &Fields, before: &[Language]) -> Vec<Language> {
+    let sent = typed.all("locales");
+    if sent.is_empty() {
+        return before.to_vec();
+    }
+    let ticked: Vec<Language> = sent.into_iter().filter_map(Language::from_name).collect();
+    let kept = before.iter().copied().filter(|language| ticked.contains(language));
+    let new = Language::ALL.iter().copied().filter(|language| ticked.contains(language) && !before.contains(language));
+    kept.chain(new).collect()
 }
 
 const MINUTE: u64 = 60;
@@ -145,10 +184,11 @@ impl Values {
             otp_lockout_window_minutes: in_unit(settings.otp_lockout.window_seconds, MINUTE),
             otp_lockout_minutes: in_unit(settings.otp_lockout.duration_seconds, MINUTE),
             otp_lockout_escalation: settings.otp_lockout.escalation.to_string(),
+            languages: languages(Some(settings.locale), &settings.locales),
         }
     }
 
-    fn typed(typed: &Fields) -> Self {
+    fn typed(typed: &Fields, before: &RealmSettings) -> Self {
         let text = |name| typed.text(name).to_owned();
         Self {
             display_name: text("display_name"),
@@ -173,6 +213,7 @@ impl Values {
             otp_lockout_window_minutes: text("otp_lockout_window_minutes"),
             otp_lockout_minutes: text("otp_lockout_minutes"),
             otp_lockout_escalation: text("otp_lockout_escalation"),
+            languages: languages(Language::from_name(typed.text("locale")), &ticked_languages(typed, &before.locales)),
         }
     }
 }
@@ -233,6 +274,8 @@ fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors>
             duration_seconds: read("otp_lockout_minutes", MINUTE, before.otp_lockout.duration_seconds, &mut errors),
             escalation: small("otp_lockout_escalation", before.otp_lockout.escalation, &mut errors),
         },
+        locale: Language::from_name(typed.text("locale")).unwrap_or(before.locale),
+        locales: ticked_languages(typed, &before.locales),
         // What this page does not show stays as it is.
         ..before.clone()
     };
@@ -262,7 +305,7 @@ fn bounds_in_unit(message: &str, unit: u64) -> String {
 }
 
 async fn save(page: ConsoleCx, Posted(typed): Posted) -> Answer {
-    const SHOWN: [&str; 17] = [
+    const SHOWN: [&str; 19] = [
         "display_name",
         "password_min_length",
         "session_idle_seconds",
@@ -280,20 +323,22 @@ async fn save(page: ConsoleCx, Posted(typed): Posted) -> Answer {
         "otp_lockout.window_seconds",
         "otp_lockout.duration_seconds",
         "otp_lockout.escalation",
+        "locale",
+        "locales",
     ];
     let (app, cx, proof) = (page.app(), page.cx(), page.may()?);
     let before = realms::get(app, cx, page.may()?).await?;
     let version = typed.version().unwrap_or(before.version);
     let settings = match read(&typed, &before.settings) {
         Ok(settings) => settings,
-        Err(errors) => return settings_page(&page, version, Values::typed(&typed), errors).await,
+        Err(errors) => return settings_page(&page, version, Values::typed(&typed, &before.settings), errors).await,
     };
     let name = Some(typed.text("display_name").to_owned());
     match realms::update_settings(app, cx, proof, name, settings, typed.version()).await {
         Ok(_) => page.done(&page.href("settings"), "The settings are saved."),
         Err(error) => {
             let errors = at_fields(mendable_in(error, &SHOWN)?);
-            settings_page(&page, version, Values::typed(&typed), errors).await
+            settings_page(&page, version, Values::typed(&typed, &before.settings), errors).await
         }
     }
 }

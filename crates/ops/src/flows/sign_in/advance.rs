@@ -59,20 +59,36 @@ pub(crate) fn standing_in(tx: &mut ReadTx<'_>, settings: &RealmSettings, user: U
 }
 
 /// Asks for what comes next; when nothing does, signs in.
-pub(crate) async fn advance(app: &App, cx: &Cx, realm: &Arc<RealmState>, mut flow: Flow) -> Result<Step> {
+pub(crate) async fn advance(app: &App, cx: &Cx, realm: &Arc<RealmState>, flow: Flow) -> Result<Step> {
+    match ask(app, cx, realm, flow).await? {
+        Ok(step) => Ok(step),
+        Err(done) => {
+            let (flow, user) = *done;
+            begin_session(app, cx, realm, flow, user).await
+        }
+    }
+}
+
+/// What comes next, or whose sign-in it is that has nothing left to ask.
+pub(super) async fn ask(
+    app: &App,
+    cx: &Cx,
+    realm: &RealmState,
+    mut flow: Flow,
+) -> Result<std::result::Result<Step, Box<(Flow, User)>>> {
     let (standing, remembered) = standing(app, cx, realm, &flow).await?;
     let proof = flow.proof.clone().ok_or_else(flow_expired)?;
     let satisfied = proof.satisfied || remembered;
     match standing.next(&realm.realm.settings, &proof.used, satisfied, cx.now) {
-        Next::SecondFactor(kinds) => Ok(Step::SecondFactor(Box::new(flow), kinds)),
+        Next::SecondFactor(kinds) => Ok(Ok(Step::SecondFactor(Box::new(flow), kinds))),
         Next::Action(action) => {
             if action == RequiredAction::ConfigureOtp {
                 flow.identifier = Some(standing.user.username);
                 flow = flow.with_totp(app);
             }
-            Ok(Step::Action(Box::new(flow), action))
+            Ok(Ok(Step::Action(Box::new(flow), action)))
         }
-        Next::Done => begin_session(app, cx, realm, flow, standing.user).await,
+        Next::Done => Ok(Err(Box::new((flow, standing.user)))),
     }
 }
 

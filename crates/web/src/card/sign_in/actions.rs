@@ -60,7 +60,8 @@ struct ConfigureOtpPage {
 struct RecoveryCodesPage {
     card: Card,
     action: String,
-    flow: String,
+    /// Not called `flow`, as it is elsewhere: codes that are shown once cannot be shown again in another language.
+    state: String,
     codes: Vec<String>,
 }
 
@@ -113,7 +114,7 @@ pub(super) fn recovery_codes_page(
     let context = RecoveryCodesPage {
         card: Card::new(web.templates.text("sign_in.recovery_codes.title"), realm),
         action: format!("/realms/{}/sign-in/continue", realm.realm.slug),
-        flow: flow.seal(&web.app, realm)?,
+        state: flow.seal(&web.app, realm)?,
         codes: codes.iter().map(|code| code.expose().to_owned()).collect(),
     };
     Ok(page(web, StatusCode::OK, "card/sign_in/recovery_codes.html", &context))

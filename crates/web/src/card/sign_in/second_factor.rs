@@ -13,7 +13,7 @@ use denizen_model::{authenticators::AuthenticatorType, validation::FieldErrors};
 use denizen_ops::{
     Error, RealmState,
     crypto::Secret,
-    flows::sign_in::{Flow, Step, check_second_factor_step, go_on},
+    flows::sign_in::{Flow, Step, check_second_factor_step, look},
 };
 use serde::{Deserialize, Serialize};
 
@@ -116,8 +116,8 @@ async fn choose(
         Err(page) => return page,
     };
     let chosen = AuthenticatorType::from_name(&query.method);
-    let answer = match go_on(&web.app, &cx, &realm, flow).await {
-        Ok(Step::SecondFactor(flow, kinds)) => page_of(&web, &realm, &flow, &kinds, chosen, &FieldErrors::new()),
+    let answer = match look(&web.app, &cx, &realm, flow).await {
+        Ok(Some(Step::SecondFactor(flow, kinds))) => page_of(&web, &realm, &flow, &kinds, chosen, &FieldErrors::new()),
         // A link does nothing but show a page.
         Ok(_) => Err(Error::conflict("flow-expired", "This page is too old. Sign in again.")),
         Err(error) => Err(error),

@@ -4,6 +4,7 @@ mod attributes;
 mod groups;
 mod import;
 mod jobs;
+mod languages;
 mod list;
 mod mail;
 mod pages;
