@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{RealmId, Timestamp, users::text_enum, validation::FieldErrors};
+use crate::{RealmId, Timestamp, passwords::MAX_PASSWORD_HISTORY, users::text_enum, validation::FieldErrors};
 
 /// The realm that first start makes; its owners look after all the others.
 pub const MAIN_REALM: &str = "main";
@@ -65,6 +65,18 @@ pub struct RealmSettings {
     pub refresh_token_seconds: u64,
     /// Events older than this are removed, in days.
     pub audit_retention_days: u32,
+    /// A password has an upper-case letter. This and the following rules hold from the next setting of a password on.
+    pub password_require_upper: bool,
+    /// A password has a lower-case letter.
+    pub password_require_lower: bool,
+    /// A password has a digit.
+    pub password_require_digit: bool,
+    /// A password has a symbol: neither letter nor digit nor white space.
+    pub password_require_symbol: bool,
+    /// A password is none that is known from a breach, nor one of those that attackers try first.
+    pub password_block_breached: bool,
+    /// A password is none of a user's last so many, the present one among them; 0 to 24.
+    pub password_history: u32,
 }
 
 impl Default for RealmSettings {
@@ -81,6 +93,12 @@ impl Default for RealmSettings {
             access_token_seconds: 300,
             refresh_token_seconds: 7 * 24 * 3600,
             audit_retention_days: 365,
+            password_require_upper: false,
+            password_require_lower: false,
+            password_require_digit: false,
+            password_require_symbol: false,
+            password_block_breached: true,
+            password_history: 5,
         }
     }
 }
@@ -100,6 +118,7 @@ impl RealmSettings {
         within("access_token_seconds", self.access_token_seconds, 30, 24 * 3600);
         within("refresh_token_seconds", self.refresh_token_seconds, 60, YEAR);
         within("audit_retention_days", u64::from(self.audit_retention_days), 1, 3660);
+        within("password_history", u64::from(self.password_history), 0, u64::from(MAX_PASSWORD_HISTORY));
         if self.session_idle_seconds > self.session_absolute_seconds {
             errors.add("session_idle_seconds", "Must not be longer than the absolute lifetime.");
         }

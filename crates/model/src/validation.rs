@@ -4,9 +4,56 @@ use std::collections::BTreeMap;
 
 use crate::text;
 
+/// What is wrong, in English; and, where pages say it in other languages too, the id of their text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    text: String,
+    id: Option<&'static str>,
+    values: Vec<(&'static str, String)>,
+}
+
+impl Message {
+    /// A message that pages say in the reader's language: by the id of a text, with what is filled in there.
+    #[must_use]
+    pub fn with_id(id: &'static str, values: Vec<(&'static str, String)>, text: impl Into<String>) -> Self {
+        Self { text: text.into(), id: Some(id), values }
+    }
+
+    /// In English.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The id of the pages' text, with what is filled in there.
+    #[must_use]
+    pub fn id(&self) -> Option<(&'static str, Vec<(&str, &str)>)> {
+        let values = self.values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.id.map(|id| (id, values))
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self { text, id: None, values: Vec::new() }
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::from(text.to_owned())
+    }
+}
+
+impl From<&String> for Message {
+    fn from(text: &String) -> Self {
+        Self::from(text.clone())
+    }
+}
+
 /// Errors by field name. Empty means that the input is acceptable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FieldErrors(BTreeMap<String, String>);
+pub struct FieldErrors(BTreeMap<String, Vec<Message>>);
 
 impl FieldErrors {
     /// No errors yet.
@@ -17,15 +64,23 @@ impl FieldErrors {
 
     /// One error.
     #[must_use]
-    pub fn one(field: &str, message: impl Into<String>) -> Self {
+    pub fn one(field: &str, message: impl Into<Message>) -> Self {
         let mut errors = Self::default();
         errors.add(field, message);
         errors
     }
 
     /// Notes what is wrong with a field; the first message for a field stands.
-    pub fn add(&mut self, field: &str, message: impl Into<String>) {
-        self.0.entry(field.to_owned()).or_insert_with(|| message.into());
+    pub fn add(&mut self, field: &str, message: impl Into<Message>) {
+        self.0.entry(field.to_owned()).or_insert_with(|| vec![message.into()]);
+    }
+
+    /// Notes what is wrong with a field besides what was noted: for rules that are all told at once.
+    pub fn also(&mut self, field: &str, message: impl Into<Message>) {
+        let (messages, message) = (self.0.entry(field.to_owned()).or_default(), message.into());
+        if !messages.contains(&message) {
+            messages.push(message);
+        }
     }
 
     /// Whether nothing is wrong.
@@ -34,15 +89,21 @@ impl FieldErrors {
         self.0.is_empty()
     }
 
-    /// The message for a field.
+    /// The first message for a field.
     #[must_use]
     pub fn get(&self, field: &str) -> Option<&str> {
-        self.0.get(field).map(String::as_str)
+        self.0.get(field)?.first().map(Message::text)
     }
 
-    /// Field names with their messages, in order of name.
+    /// Field names with their messages, in order of name; a field with several comes several times.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(field, message)| (field.as_str(), message.as_str()))
+        self.0.iter().flat_map(|(field, messages)| messages.iter().map(|message| (field.as_str(), message.text())))
+    }
+
+    /// What to show at each field, as `say` words it: one message a line.
+    pub fn lines(&self, say: impl Fn(&Message) -> String) -> BTreeMap<String, String> {
+        let all = |messages: &Vec<Message>| messages.iter().map(&say).collect::<Vec<_>>().join("\n");
+        self.0.iter().map(|(field, messages)| (field.clone(), all(messages))).collect()
     }
 
     /// `Err(self)` when something is wrong.
@@ -78,12 +139,6 @@ impl FieldErrors {
         if let Err(message) = check_email(value) {
             self.add(field, message);
         }
-    }
-}
-
-impl FromIterator<(String, String)> for FieldErrors {
-    fn from_iter<I: IntoIterator<Item = (String, String)>>(iter: I) -> Self {
-        Self(iter.into_iter().collect())
     }
 }
 
@@ -194,5 +249,18 @@ mod tests {
         errors.add("email", "first");
         errors.add("email", "second");
         assert_eq!(errors.get("email"), Some("first"));
+    }
+
+    #[test]
+    fn what_is_told_at_once_stands_line_by_line() {
+        let mut errors = FieldErrors::new();
+        errors.also("password", "Short.");
+        errors.also("password", Message::with_id("no_digit", vec![("n", "1".to_owned())], "No digit."));
+        errors.also("password", "Short.");
+        errors.add("password", "never told");
+        assert_eq!(errors.get("password"), Some("Short."));
+        assert_eq!(errors.iter().collect::<Vec<_>>(), [("password", "Short."), ("password", "No digit.")]);
+        let said = errors.lines(|message| message.id().map_or(message.text().to_owned(), |(id, _)| id.to_owned()));
+        assert_eq!(said.get("password").map(String::as_str), Some("Short.\nno_digit"));
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     crypto::{Hasher, MacKey, MasterKey, Rng, Sealer, password},
     messages::{Mail, Mailer},
     oauth::access_tokens::VerifiedTokens,
+    passwords::{self, Breaches},
 };
 
 /// Tells the time.
@@ -32,6 +33,8 @@ pub struct Config {
     pub hashing: password::Config,
     /// Where mails go.
     pub mail: Mail,
+    /// Where breached passwords are looked up.
+    pub breaches: passwords::Source,
 }
 
 /// The application. Cheap to clone.
@@ -52,6 +55,7 @@ struct Inner {
     verified: VerifiedTokens,
     jobs: Notify,
     mailer: Mailer,
+    breaches: Breaches,
 }
 
 /// The realms that were read, by both names they go by.
@@ -99,6 +103,7 @@ impl App {
                 verified: VerifiedTokens::default(),
                 jobs: Notify::new(),
                 mailer,
+                breaches: Breaches::new(config.breaches),
             }),
         };
         crate::realms::ensure_main(&app).await?;
@@ -161,6 +166,10 @@ impl App {
 
     pub(crate) fn mailer(&self) -> &Mailer {
         &self.inner.mailer
+    }
+
+    pub(crate) fn breaches(&self) -> &Breaches {
+        &self.inner.breaches
     }
 
     /// Ten random bytes for an id.

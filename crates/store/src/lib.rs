@@ -30,6 +30,7 @@ pub mod members;
 pub mod messages;
 mod migrations;
 pub mod organizations;
+pub mod password_history;
 pub mod realms;
 pub mod roles;
 pub mod saved_views;

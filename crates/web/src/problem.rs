@@ -7,7 +7,10 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use denizen_model::{RequestId, validation::FieldErrors};
+use denizen_model::{
+    RequestId,
+    validation::{FieldErrors, Message},
+};
 use denizen_ops::{Error, ErrorKind};
 use serde::Serialize;
 use utoipa::{
@@ -36,7 +39,8 @@ pub(crate) struct Document {
     status: u16,
     /// What is wrong with this request.
     detail: String,
-    /// What is wrong, field by field. A field inside another is named by its path, such as `attributes.color`.
+    /// What is wrong, field by field. A field inside another is named by its path, such as `attributes.color`; one that
+    /// misses several rules is named once for each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<FieldError>,
@@ -76,7 +80,7 @@ impl Problem {
     }
 
     /// One field or parameter is wrong.
-    pub(crate) fn field(field: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn field(field: &str, message: impl Into<Message>) -> Self {
         Self::invalid(&FieldErrors::one(field, message))
     }
 

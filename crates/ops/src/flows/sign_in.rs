@@ -13,7 +13,6 @@ use denizen_model::{
     AuthenticatorId, SessionId, Timestamp, UserId,
     devices::device_label,
     events::{EventType, NewEvent, SubjectKind, SubjectRef},
-    passwords::check_password,
     sessions::{Session, idle_deadline},
     users::{NewPassword, User},
     validation::FieldErrors,
@@ -32,6 +31,7 @@ use crate::{
         authorize::{Request, client_of, success},
         code,
     },
+    passwords::{self, BreachCheck},
     users::prepare_password,
 };
 
@@ -233,8 +233,7 @@ pub async fn update_password_step(
         .await?;
     let (user, stored) = found.filter(|(_, stored)| stored.id == update.authenticator).ok_or_else(flow_expired)?;
     let mut errors = FieldErrors::new();
-    let own: Vec<&str> = [Some(user.username.as_str()), user.email.as_deref()].into_iter().flatten().collect();
-    check_password("password", &new, &realm.realm.settings, &own, &mut errors);
+    let checked = passwords::check(app, &realm.realm.settings, &user, &new, &mut errors).await?;
     if new != again {
         errors.add("password_again", "sign_in.update_password.mismatch");
     }
@@ -246,7 +245,7 @@ pub async fn update_password_step(
     }
     let prepared = prepare_password(app, cx.now, NewPassword::Set(new)).await?;
     let (replacement, _) = prepared.ok_or_else(|| Error::internal("no password to store"))?;
-    begin_session(app, cx, realm, flow, user, stored.id, Some(replacement)).await
+    begin_session(app, cx, realm, flow, user, stored.id, Some((replacement, checked))).await
 }
 
 /// Signs in somebody who has just made their account and their password with it.
@@ -271,7 +270,7 @@ async fn begin_session(
     flow: Flow,
     user: User,
     verified: AuthenticatorId,
-    replacement: Option<StoredPassword>,
+    replacement: Option<(StoredPassword, BreachCheck)>,
 ) -> Result<Step> {
     let settings = &realm.realm.settings;
     let cookie = Token::generate(app.rng(), Prefix::Session);
@@ -313,10 +312,10 @@ async fn begin_session(
         let event = |kind| complete(cx2.user_event(&app2, kind, &present), client_id.as_deref(), Some(session.id));
         let mut more = Vec::new();
         let mut used = verified;
-        if let Some(password) = &replacement {
+        if let Some((password, checked)) = &replacement {
             replace_password(&mut tx, &cx2, &present, password)?;
             used = password.id;
-            more.push(event(EventType::UserPasswordResetCompleted));
+            more.push(checked.told(event(EventType::UserPasswordResetCompleted)));
         }
         if continued.is_some() {
             // The same person again in the same browser: the session goes on under a new cookie.

@@ -13,7 +13,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use denizen_model::{RequestId, validation::FieldErrors};
+use denizen_model::{RequestId, passwords::CharacterClass, validation::FieldErrors};
 use denizen_ops::{
     Cx, Error, ErrorKind, RealmState,
     crypto::Secret,
@@ -63,9 +63,22 @@ impl Card {
     }
 }
 
-/// Field errors for a template; a message that is a text's id is replaced by the text.
+/// Field errors for a template, one a line; a message that has or is a text's id is replaced by the text.
 pub(crate) fn field_messages(web: &Web, errors: &FieldErrors) -> BTreeMap<String, String> {
-    errors.iter().map(|(field, message)| (field.to_owned(), web.templates.text_or(message))).collect()
+    errors.lines(|message| match message.id() {
+        Some((id, values)) => web.templates.text_with(id, &values),
+        None => web.templates.text_or(message.text()),
+    })
+}
+
+/// What the realm asks of a password beside its length: `It needs an upper-case letter, a digit.`; empty when nothing.
+pub(crate) fn password_needs(web: &Web, realm: &RealmState) -> String {
+    let classes = CharacterClass::required(&realm.realm.settings);
+    let needs: Vec<String> = classes.map(|class| web.templates.text(class.name_id())).collect();
+    if needs.is_empty() {
+        return String::new();
+    }
+    web.templates.text_with("sign_in.update_password.needs", &[("list", &needs.join(", "))])
 }
 
 /// A card page. It is never kept by a cache, and may lead on to a client's address: Chrome applies

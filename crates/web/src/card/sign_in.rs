@@ -17,7 +17,7 @@ use denizen_ops::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Card, cookie, error_page, fault_page, field_messages, page, see_other, with_cookie};
+use super::{Card, cookie, error_page, fault_page, field_messages, page, password_needs, see_other, with_cookie};
 use crate::{Web, cx::Anonymous};
 
 pub(crate) fn router() -> Router<Web> {
@@ -61,6 +61,7 @@ struct UpdatePasswordPage {
     flow: String,
     identifier: String,
     min_length: String,
+    password_needs: String,
     errors: BTreeMap<String, String>,
 }
 
@@ -114,6 +115,7 @@ fn update_password_page(web: &Web, realm: &RealmState, flow: &Flow, errors: &Fie
         flow: flow.seal(&web.app, realm)?,
         identifier: flow.identifier.clone().unwrap_or_default(),
         min_length: realm.realm.settings.password_min_length.to_string(),
+        password_needs: password_needs(web, realm),
         errors: field_messages(web, errors),
     };
     Ok(page(web, status_of(errors), "card/sign_in/update_password.html", &context))

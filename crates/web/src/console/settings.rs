@@ -4,6 +4,7 @@ use axum::{Router, routing::get};
 use denizen_model::realms::{ApiKeyStorage, Realm, RealmSettings};
 use denizen_ops::{
     messages::{self, MailStatus},
+    passwords::{self, Source},
     realms,
 };
 use serde::Serialize;
@@ -24,6 +25,8 @@ pub(super) fn router() -> Router<Web> {
 struct SettingsPage {
     version: String,
     mail: MailView,
+    /// What breached passwords are looked up in.
+    breaches: String,
     values: Values,
     errors: Errors,
 }
@@ -59,6 +62,28 @@ struct Values {
     access_token_minutes: String,
     refresh_token_days: String,
     audit_retention_days: String,
+    password_require_upper: bool,
+    password_require_lower: bool,
+    password_require_digit: bool,
+    password_require_symbol: bool,
+    password_block_breached: bool,
+    password_history: String,
+}
+
+/// What breached passwords are looked up in, and what holds when that does not answer.
+fn breaches(source: &Source) -> String {
+    let common =
+        count(u64::try_from(passwords::common_passwords()).unwrap_or(0), "common password", "common passwords");
+    match source {
+        Source::Range(_) => format!(
+            "Looked up at {source}, which learns five digits of a hash and never the password. When it does not answer, a \
+             built-in list of {common} holds."
+        ),
+        Source::File(_) => format!("Looked up in the file {source} and in a built-in list of {common}."),
+        Source::None => format!(
+            "Looked up in a built-in list of {common} alone: no other source is configured where Denizen is started."
+        ),
+    }
 }
 
 const MINUTE: u64 = 60;
@@ -110,6 +135,12 @@ impl Values {
             access_token_minutes: in_unit(settings.access_token_seconds, MINUTE),
             refresh_token_days: in_unit(settings.refresh_token_seconds, DAY),
             audit_retention_days: settings.audit_retention_days.to_string(),
+            password_require_upper: settings.password_require_upper,
+            password_require_lower: settings.password_require_lower,
+            password_require_digit: settings.password_require_digit,
+            password_require_symbol: settings.password_require_symbol,
+            password_block_breached: settings.password_block_breached,
+            password_history: settings.password_history.to_string(),
         }
     }
 
@@ -128,6 +159,12 @@ impl Values {
             access_token_minutes: text("access_token_minutes"),
             refresh_token_days: text("refresh_token_days"),
             audit_retention_days: text("audit_retention_days"),
+            password_require_upper: typed.ticked("password_require_upper"),
+            password_require_lower: typed.ticked("password_require_lower"),
+            password_require_digit: typed.ticked("password_require_digit"),
+            password_require_symbol: typed.ticked("password_require_symbol"),
+            password_block_breached: typed.ticked("password_block_breached"),
+            password_history: text("password_history"),
         }
     }
 }
@@ -135,7 +172,8 @@ impl Values {
 async fn settings_page(page: &ConsoleCx, version: i64, values: Values, errors: Errors) -> Answer {
     let fine = errors.is_empty();
     let mail = messages::status(page.app(), page.cx(), page.may()?).await?.into();
-    let content = SettingsPage { version: version.to_string(), mail, values, errors };
+    let breaches = breaches(passwords::source(page.app(), page.cx(), page.may()?));
+    let content = SettingsPage { version: version.to_string(), mail, breaches, values, errors };
     let (template, at) = ("console/settings/show.html", At::top(Section::Settings, "Settings"));
     if fine { page.page(template, at, &content) } else { page.refused(template, at, &content) }
 }
@@ -162,6 +200,15 @@ fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors>
         access_token_seconds: read("access_token_minutes", MINUTE, before.access_token_seconds, &mut errors),
         refresh_token_seconds: read("refresh_token_days", DAY, before.refresh_token_seconds, &mut errors),
         audit_retention_days: small("audit_retention_days", &mut errors),
+        password_require_upper: typed.ticked("password_require_upper"),
+        password_require_lower: typed.ticked("password_require_lower"),
+        password_require_digit: typed.ticked("password_require_digit"),
+        password_require_symbol: typed.ticked("password_require_symbol"),
+        password_block_breached: typed.ticked("password_block_breached"),
+        password_history: match typed.all("password_history").as_slice() {
+            [] => before.password_history,
+            _ => small("password_history", &mut errors),
+        },
     };
     if errors.is_empty() { Ok(settings) } else { Err(errors) }
 }
@@ -186,7 +233,7 @@ fn bounds_in_unit(message: &str, unit: u64) -> String {
 }
 
 async fn save(page: ConsoleCx, Posted(typed): Posted) -> Answer {
-    const SHOWN: [&str; 7] = [
+    const SHOWN: [&str; 8] = [
         "display_name",
         "password_min_length",
         "session_idle_seconds",
@@ -194,6 +241,7 @@ async fn save(page: ConsoleCx, Posted(typed): Posted) -> Answer {
         "access_token_seconds",
         "refresh_token_seconds",
         "audit_retention_days",
+        "password_history",
     ];
     let (app, cx, proof) = (page.app(), page.cx(), page.may()?);
     let before = realms::get(app, cx, page.may()?).await?;

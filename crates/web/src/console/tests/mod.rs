@@ -7,6 +7,7 @@ mod jobs;
 mod list;
 mod mail;
 mod pages;
+mod passwords;
 mod profile;
 mod safety;
 mod support;
