@@ -10,9 +10,10 @@ use serde::Deserialize;
 use denizen_ops::{
     crypto::Secret,
     messages::{Mail, SmtpConfig},
+    passwords::Source,
 };
 
-use crate::cli::{MailOptions, ServeOptions, StorageOptions};
+use crate::cli::{MailOptions, PasswordOptions, ServeOptions, StorageOptions};
 
 /// The configuration file. An unknown key is an error, so that a mistyped one is never silently ignored.
 #[derive(Deserialize, Default)]
@@ -28,6 +29,7 @@ struct File {
     smtp_user: Option<String>,
     smtp_password: Option<String>,
     mail_from: Option<String>,
+    breached_passwords: Option<String>,
 }
 
 /// Where the data is, decided.
@@ -37,13 +39,20 @@ pub(crate) struct Storage {
     pub(crate) master_key: Option<String>,
 }
 
+/// What Denizen talks to beside its database, decided.
+#[derive(Default)]
+pub(crate) struct Services {
+    pub(crate) mail: Mail,
+    pub(crate) breaches: Source,
+}
+
 /// How the server runs, decided.
 pub(crate) struct Server {
     pub(crate) storage: Storage,
     pub(crate) listen: String,
     pub(crate) public_url: String,
     pub(crate) behind_proxy: bool,
-    pub(crate) mail: Mail,
+    pub(crate) services: Services,
 }
 
 fn read(path: Option<&Path>) -> Result<File, String> {
@@ -86,10 +95,20 @@ fn mail_of(options: &MailOptions, file: &mut File) -> Result<Mail, String> {
     }
 }
 
-/// The configuration of a command that needs the data and the mail server.
-pub(crate) fn storage_and_mail(options: &StorageOptions, mail: &MailOptions) -> Result<(Storage, Mail), String> {
+fn breaches_of(options: &PasswordOptions, file: &mut File) -> Result<Source, String> {
+    let given = options.breached_passwords.clone().or(file.breached_passwords.take());
+    Source::parse(given.as_deref().unwrap_or(Source::HAVE_I_BEEN_PWNED))
+}
+
+/// The configuration of a command that needs the data and what Denizen talks to.
+pub(crate) fn storage_and_services(
+    options: &StorageOptions,
+    mail: &MailOptions,
+    passwords: &PasswordOptions,
+) -> Result<(Storage, Services), String> {
     let mut file = read(options.config.as_deref())?;
-    Ok((storage_of(options, &mut file)?, mail_of(mail, &mut file)?))
+    let services = Services { mail: mail_of(mail, &mut file)?, breaches: breaches_of(passwords, &mut file)? };
+    Ok((storage_of(options, &mut file)?, services))
 }
 
 /// The configuration of the server.
@@ -99,7 +118,10 @@ pub(crate) fn server(options: &ServeOptions) -> Result<Server, String> {
     let public_url = options.public_url.clone().or(file.public_url.take());
     Ok(Server {
         storage: storage_of(&options.storage, &mut file)?,
-        mail: mail_of(&options.mail, &mut file)?,
+        services: Services {
+            mail: mail_of(&options.mail, &mut file)?,
+            breaches: breaches_of(&options.passwords, &mut file)?,
+        },
         public_url: check_public_url(public_url.unwrap_or_else(|| format!("http://{listen}")))?,
         listen,
         behind_proxy: options.behind_proxy || file.behind_proxy.unwrap_or(false),
@@ -142,6 +164,20 @@ mod tests {
         assert!(mail_of(&options, &mut file("")).is_err());
         assert!(mail_of(&MailOptions::default(), &mut file("smtp_url = \"smtps://a:hidden@b\"")).is_err());
         assert!(matches!(mail_of(&MailOptions::default(), &mut file("")), Ok(Mail::None)));
+    }
+
+    #[test]
+    fn breached_passwords_are_looked_up_where_the_operator_says() {
+        let file = |text: &str| toml::from_str::<File>(text).unwrap();
+        let source = |given: Option<&str>, text: &str| {
+            let options = PasswordOptions { breached_passwords: given.map(str::to_owned) };
+            breaches_of(&options, &mut file(text)).map(|source| source.to_string())
+        };
+        let set = "breached_passwords = \"/srv/pwned.txt\"";
+        assert_eq!(source(None, "").unwrap(), "https://api.pwnedpasswords.com/range");
+        assert_eq!(source(None, set).unwrap(), "/srv/pwned.txt");
+        assert_eq!(source(Some("off"), set).unwrap(), "off");
+        assert!(source(Some("ftp://example.com"), set).is_err());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::{
     limits::Limits,
     messages::{Mail, Mailer},
     oauth::access_tokens::VerifiedTokens,
+    passwords::{self, Breaches},
 };
 
 /// Tells the time.
@@ -33,6 +34,8 @@ pub struct Config {
     pub hashing: password::Config,
     /// Where mails go.
     pub mail: Mail,
+    /// Where breached passwords are looked up.
+    pub breaches: passwords::Source,
 }
 
 /// The application. Cheap to clone.
@@ -54,6 +57,7 @@ struct Inner {
     jobs: Notify,
     mailer: Mailer,
     limits: Limits,
+    breaches: Breaches,
 }
 
 /// The realms that were read, by both names they go by.
@@ -102,6 +106,7 @@ impl App {
                 jobs: Notify::new(),
                 mailer,
                 limits: Limits::default(),
+                breaches: Breaches::new(config.breaches),
             }),
         };
         crate::realms::ensure_main(&app).await?;
@@ -168,6 +173,10 @@ impl App {
 
     pub(crate) fn mailer(&self) -> &Mailer {
         &self.inner.mailer
+    }
+
+    pub(crate) fn breaches(&self) -> &Breaches {
+        &self.inner.breaches
     }
 
     /// Ten random bytes for an id.

@@ -22,7 +22,7 @@ use denizen_ops::{
     App, Config, Cx, Location, admins,
     crypto::{MasterKey, Rng, password},
     messages::{self, Mail},
-    realms, setup, users,
+    passwords, realms, setup, users,
 };
 use http::{Method, Request, StatusCode, header};
 use tempfile::TempDir;
@@ -60,6 +60,7 @@ impl Server {
             rng,
             hashing: password::Config { threads: 1, queue: 64, params },
             mail: Mail::Demo,
+            breaches: passwords::Source::None,
         })
         .await
         .unwrap();
