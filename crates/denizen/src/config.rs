@@ -10,6 +10,7 @@ use serde::Deserialize;
 use denizen_ops::{
     crypto::Secret,
     messages::{Mail, SmtpConfig},
+    places::Places,
 };
 
 use crate::cli::{MailOptions, ServeOptions, StorageOptions};
@@ -28,6 +29,7 @@ struct File {
     smtp_user: Option<String>,
     smtp_password: Option<String>,
     mail_from: Option<String>,
+    geoip_file: Option<PathBuf>,
 }
 
 /// Where the data is, decided.
@@ -44,6 +46,7 @@ pub(crate) struct Server {
     pub(crate) public_url: String,
     pub(crate) behind_proxy: bool,
     pub(crate) mail: Mail,
+    pub(crate) places: Places,
 }
 
 fn read(path: Option<&Path>) -> Result<File, String> {
@@ -86,10 +89,32 @@ fn mail_of(options: &MailOptions, file: &mut File) -> Result<Mail, String> {
     }
 }
 
-/// The configuration of a command that needs the data and the mail server.
-pub(crate) fn storage_and_mail(options: &StorageOptions, mail: &MailOptions) -> Result<(Storage, Mail), String> {
+/// Reads the GeoIP database, where one is configured. A path in the configuration file is one from where Denizen was
+/// started, like every other.
+fn places_of(given: Option<&Path>, file: &mut File) -> Result<Places, String> {
+    let path = given.map(Path::to_owned).or(file.geoip_file.take());
+    path.map_or_else(|| Ok(Places::default()), |path| Places::open(&path))
+}
+
+/// What a check of everything needs: the data, the mail server, the GeoIP database.
+pub(crate) struct Checked {
+    pub(crate) storage: Storage,
+    pub(crate) mail: Mail,
+    pub(crate) places: Places,
+}
+
+/// The configuration of a command that checks everything.
+pub(crate) fn checked(
+    options: &StorageOptions,
+    mail: &MailOptions,
+    geoip_file: Option<&Path>,
+) -> Result<Checked, String> {
     let mut file = read(options.config.as_deref())?;
-    Ok((storage_of(options, &mut file)?, mail_of(mail, &mut file)?))
+    Ok(Checked {
+        storage: storage_of(options, &mut file)?,
+        mail: mail_of(mail, &mut file)?,
+        places: places_of(geoip_file, &mut file)?,
+    })
 }
 
 /// The configuration of the server.
@@ -100,6 +125,7 @@ pub(crate) fn server(options: &ServeOptions) -> Result<Server, String> {
     Ok(Server {
         storage: storage_of(&options.storage, &mut file)?,
         mail: mail_of(&options.mail, &mut file)?,
+        places: places_of(options.geoip_file.as_deref(), &mut file)?,
         public_url: check_public_url(public_url.unwrap_or_else(|| format!("http://{listen}")))?,
         listen,
         behind_proxy: options.behind_proxy || file.behind_proxy.unwrap_or(false),
@@ -142,6 +168,20 @@ mod tests {
         assert!(mail_of(&options, &mut file("")).is_err());
         assert!(mail_of(&MailOptions::default(), &mut file("smtp_url = \"smtps://a:hidden@b\"")).is_err());
         assert!(matches!(mail_of(&MailOptions::default(), &mut file("")), Ok(Mail::None)));
+    }
+
+    #[test]
+    fn a_geoip_database_that_is_none_is_an_error_at_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("places.mmdb");
+        fs::write(&path, "no database").unwrap();
+        let mut file = File { geoip_file: Some(path.clone()), ..File::default() };
+        let said = places_of(None, &mut file).unwrap_err();
+        assert!(said.contains("is no GeoIP database"), "{said}");
+        let absent = folder.path().join("absent.mmdb");
+        let said = places_of(Some(&absent), &mut File::default()).unwrap_err();
+        assert!(said.contains("cannot read") && said.contains("absent.mmdb"), "{said}");
+        assert!(places_of(None, &mut File::default()).unwrap().describe().is_none());
     }
 
     #[test]

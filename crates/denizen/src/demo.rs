@@ -26,6 +26,7 @@ use denizen_ops::{
     messages::Mail,
     oauth::authorize::Request,
     organizations::{self, OrganizationInput},
+    places::Places,
     realms, roles, setup, users,
 };
 use denizen_web::{DemoBanner, Options};
@@ -100,6 +101,7 @@ async fn open_demo(folder: &std::path::Path, public_url: &str) -> Result<App, St
         rng,
         hashing: password::Config { params, ..password::Config::default() },
         mail: Mail::Demo,
+        places: Places::demo(),
     };
     App::open(config).await.map_err(|error| error.to_string())
 }

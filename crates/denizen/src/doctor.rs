@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     cli::DoctorOptions,
-    config::{self, Storage},
+    config::{self, Checked, Storage},
     open,
 };
 
@@ -35,12 +35,16 @@ pub(crate) async fn run(options: &DoctorOptions) -> Result<(), String> {
             Err(format!("{} cannot be right; set the machine's clock", clock()))
         },
     );
-    match config::storage_and_mail(&options.storage, &options.mail) {
+    match config::checked(&options.storage, &options.mail, options.geoip_file.as_deref()) {
         Err(error) => note("configuration", Err(error)),
-        Ok((storage, mail)) => {
+        Ok(Checked { storage, mail, places }) => {
             note("configuration", Ok("understood".to_owned()));
             note("master key", check_master_key(&storage));
-            match open::app_with_mail(&storage, "", false, mail).await {
+            note(
+                "places",
+                Ok(places.describe().unwrap_or_else(|| "no GeoIP database: sessions have no place".to_owned())),
+            );
+            match open::app_with(&storage, "", false, mail, places).await {
                 Err(error) => note("database", Err(error)),
                 Ok(app) => {
                     note("database", Ok(format!("{} answers, schema up to date, secrets open", app.engine_name())));

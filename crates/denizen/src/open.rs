@@ -12,6 +12,7 @@ use denizen_ops::{
     App, Clock, Config, Location,
     crypto::{MasterKey, Rng, password},
     messages::Mail,
+    places::Places,
 };
 
 use crate::config::Storage;
@@ -36,15 +37,16 @@ pub(crate) fn location(storage: &Storage) -> Location {
 /// Opens the application. With `create`, an absent data folder and master key are made; without, they must be
 /// there, so that a mistyped path is an error and not a new database.
 pub(crate) async fn app(storage: &Storage, public_url: &str, create: bool) -> Result<App, String> {
-    app_with_mail(storage, public_url, create, Mail::None).await
+    app_with(storage, public_url, create, Mail::None, Places::default()).await
 }
 
-/// As [`app`], for what also sends mails.
-pub(crate) async fn app_with_mail(
+/// As [`app`], for what also sends mails and knows places.
+pub(crate) async fn app_with(
     storage: &Storage,
     public_url: &str,
     create: bool,
     mail: Mail,
+    places: Places,
 ) -> Result<App, String> {
     if storage.database.is_none() && !create && !storage.data.join("denizen.db").exists() {
         return Err(format!("there is no database in {}; name the data folder with --data", storage.data.display()));
@@ -58,6 +60,7 @@ pub(crate) async fn app_with_mail(
         rng,
         hashing: password::Config::default(),
         mail,
+        places,
     };
     App::open(config).await.map_err(|error| match &error.context {
         Some(context) => format!("{error} ({context})"),

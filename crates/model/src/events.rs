@@ -257,6 +257,8 @@ pub struct NewEvent {
     pub session_id: Option<SessionId>,
     /// From which address.
     pub ip: Option<String>,
+    /// The place of that address.
+    pub place: Option<String>,
     /// With which user agent.
     pub user_agent: Option<String>,
     /// What else is worth keeping: before and after, reasons. Never a secret.
@@ -284,6 +286,8 @@ pub struct Event {
     pub session_id: Option<SessionId>,
     /// From which address.
     pub ip: Option<String>,
+    /// The place of that address, where a GeoIP database was configured.
+    pub place: Option<String>,
     /// With which user agent.
     pub user_agent: Option<String>,
     /// What else was kept.

@@ -1,6 +1,6 @@
 //! The application: what every operation works with.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use denizen_model::{RealmId, Timestamp, realms::MAIN_REALM};
 use denizen_store::{self as store, Db, Location};
@@ -11,6 +11,7 @@ use crate::{
     crypto::{Hasher, MacKey, MasterKey, Rng, Sealer, password},
     messages::{Mail, Mailer},
     oauth::access_tokens::VerifiedTokens,
+    places::Places,
 };
 
 /// Tells the time.
@@ -32,6 +33,8 @@ pub struct Config {
     pub hashing: password::Config,
     /// Where mails go.
     pub mail: Mail,
+    /// What knows where addresses are.
+    pub places: Places,
 }
 
 /// The application. Cheap to clone.
@@ -52,6 +55,7 @@ struct Inner {
     verified: VerifiedTokens,
     jobs: Notify,
     mailer: Mailer,
+    places: Places,
 }
 
 /// The realms that were read, by both names they go by.
@@ -99,6 +103,7 @@ impl App {
                 verified: VerifiedTokens::default(),
                 jobs: Notify::new(),
                 mailer,
+                places: config.places,
             }),
         };
         crate::realms::ensure_main(&app).await?;
@@ -157,6 +162,12 @@ impl App {
     /// Rings when a job is waiting.
     pub(crate) fn job_bell(&self) -> &Notify {
         &self.inner.jobs
+    }
+
+    /// The place of an address, where a GeoIP database is configured and knows it.
+    #[must_use]
+    pub fn place_of(&self, ip: Option<IpAddr>) -> Option<String> {
+        self.inner.places.find(ip?)
     }
 
     pub(crate) fn mailer(&self) -> &Mailer {

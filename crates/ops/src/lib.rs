@@ -27,6 +27,7 @@ pub mod members;
 pub mod messages;
 pub mod oauth;
 pub mod organizations;
+pub mod places;
 pub mod realms;
 pub mod roles;
 pub mod saved_views;

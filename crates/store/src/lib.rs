@@ -26,6 +26,7 @@ pub mod idempotency;
 pub mod invitations;
 pub mod jobs;
 pub mod keys;
+pub mod logout_notices;
 pub mod members;
 pub mod messages;
 mod migrations;

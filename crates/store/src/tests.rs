@@ -118,6 +118,7 @@ pub(crate) fn event(realm: RealmId, subject: &User) -> NewEvent {
         client_id: None,
         session_id: None,
         ip: Some("192.0.2.1".into()),
+        place: None,
         user_agent: None,
         details: Default::default(),
     }
@@ -165,6 +166,7 @@ fn statements() -> Vec<(&'static str, Sql)> {
         jobs::STATEMENTS,
         invitations::STATEMENTS,
         keys::STATEMENTS,
+        logout_notices::STATEMENTS,
         messages::STATEMENTS,
         super::members::STATEMENTS,
         organizations::STATEMENTS,

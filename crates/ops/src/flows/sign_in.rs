@@ -288,6 +288,7 @@ async fn begin_session(
         expires_at: cx.now.plus(Duration::from_secs(settings.session_absolute_seconds)),
         revoked_at: None,
         ip: cx.ip.map(|ip| ip.to_string()),
+        place: app.place_of(cx.ip),
         device: device_label(cx.user_agent.as_deref().unwrap_or("")),
         amr: "pwd".to_owned(),
         clients: Vec::new(),

@@ -1,6 +1,7 @@
 //! The API as its callers see it: the real router over a real application.
 
 mod attributes;
+mod backchannel;
 mod contract;
 mod diagnosis;
 mod duplicates;
@@ -30,6 +31,7 @@ use denizen_ops::{
         password::{self, Params},
     },
     messages::Mail,
+    places::Places,
     users,
 };
 use serde_json::Value;
@@ -82,6 +84,7 @@ impl Fixture {
             rng,
             hashing: password::Config { threads: 1, queue: 16, params: Params::new(8, 1, 1).unwrap() },
             mail: Mail::Demo,
+            places: Places::default(),
         };
         let app = App::open(config).await.unwrap();
         let router = router(Web::new(app.clone(), Options::default()).unwrap());

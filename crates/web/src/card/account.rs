@@ -1,4 +1,11 @@
-//! The account page: who is signed in, where, and the way out. More of it comes with the account pages proper.
+//! The account pages: who is signed in, where, and the way out. Each further page is a file of its own here, and a line
+//! of [`PAGES`].
+
+mod activity;
+mod applications;
+mod sessions;
+
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -28,11 +35,73 @@ pub(crate) fn router() -> Router<Web> {
         .route("/realms/{realm}", get(root))
         .route("/realms/{realm}/account", get(overview))
         .route("/realms/{realm}/account/sign-out", post(leave))
+        .merge(activity::router())
+        .merge(applications::router())
+        .merge(sessions::router())
+}
+
+/// The account pages in the order of their navigation: where each is under `/realms/{realm}/account`, and the id of
+/// its name.
+const PAGES: [(&str, &str); 4] = [
+    ("", "account.nav.overview"),
+    ("/sessions", "account.nav.sessions"),
+    ("/applications", "account.nav.applications"),
+    ("/activity", "account.nav.activity"),
+];
+
+/// What the frame of the account pages shows.
+#[derive(Serialize)]
+pub(super) struct Navigation {
+    items: Vec<NavigationItem>,
+}
+
+#[derive(Serialize)]
+struct NavigationItem {
+    href: String,
+    label: String,
+    current: bool,
+}
+
+impl Navigation {
+    /// The navigation on the page at `current`, one of [`PAGES`].
+    pub(super) fn new(web: &Web, realm: &RealmState, current: &str) -> Self {
+        let item = |(path, name): (&str, &str)| NavigationItem {
+            href: href(realm, path),
+            label: web.templates.text(name),
+            current: path == current,
+        };
+        Self { items: PAGES.into_iter().map(item).collect() }
+    }
+}
+
+/// The address of an account page.
+pub(super) fn href(realm: &RealmState, path: &str) -> String {
+    format!("/realms/{}/account{path}", realm.realm.slug)
+}
+
+/// The realm of an account page and who is signed in to it; for anybody else the page that they get instead.
+pub(super) async fn enter(
+    web: &Web,
+    cx: &Cx,
+    slug: &str,
+    headers: &HeaderMap,
+) -> Result<(Arc<RealmState>, SignedIn), Response> {
+    let realm = web.app.realm(slug).await.map_err(|error| error_page(web, &error, cx.request_id, None))?;
+    if !realm.realm.enabled {
+        return Err(fault_page(web, StatusCode::FORBIDDEN, "realm_disabled", Some(&realm)));
+    }
+    let answer = match signed_in(web, cx, &realm, headers).await {
+        Ok(Some(signed_in)) => return Ok((realm, signed_in)),
+        Ok(None) => identifier_page(web, &realm, &Flow::new(cx.now, None, None), &FieldErrors::new()).await,
+        Err(error) => Err(error),
+    };
+    Err(answer.unwrap_or_else(|error| error_page(web, &error, cx.request_id, Some(&realm))))
 }
 
 #[derive(Serialize)]
 struct OverviewPage {
     card: Card,
+    navigation: Navigation,
     user: UserView,
     applications: Vec<ApplicationView>,
     console_href: Option<String>,
@@ -66,19 +135,12 @@ async fn overview(
     Path(slug): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let realm = match web.app.realm(&slug).await {
-        Ok(realm) => realm,
-        Err(error) => return error_page(&web, &error, cx.request_id, None),
+    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers).await {
+        Ok(entered) => entered,
+        Err(answer) => return answer,
     };
-    if !realm.realm.enabled {
-        return fault_page(&web, StatusCode::FORBIDDEN, "realm_disabled", Some(&realm));
-    }
-    let answer = match signed_in(&web, &cx, &realm, &headers).await {
-        Ok(Some(signed_in)) => show(&web, &cx, &realm, signed_in).await,
-        Ok(None) => identifier_page(&web, &realm, &Flow::new(cx.now, None, None), &FieldErrors::new()).await,
-        Err(error) => Err(error),
-    };
-    answer.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
+    let shown = show(&web, &cx, &realm, signed_in).await;
+    shown.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
 }
 
 async fn show(web: &Web, cx: &Cx, realm: &RealmState, signed_in: SignedIn) -> Result<Response, Error> {
@@ -89,6 +151,7 @@ async fn show(web: &Web, cx: &Cx, realm: &RealmState, signed_in: SignedIn) -> Re
     let slug = &realm.realm.slug;
     let context = OverviewPage {
         card: Card::new(web.templates.text("account.title"), realm),
+        navigation: Navigation::new(web, realm, ""),
         console_href: user.admin_role.map(|_| format!("/admin/{slug}/users")),
         sign_out_action: format!("/realms/{slug}/account/sign-out"),
         applications,

@@ -9,4 +9,5 @@ mod mail;
 mod pages;
 mod profile;
 mod safety;
+mod sessions;
 mod support;
