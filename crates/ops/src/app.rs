@@ -9,6 +9,7 @@ use tokio::sync::{Notify, RwLock};
 use crate::{
     Error, RealmState, Result,
     crypto::{Hasher, MacKey, MasterKey, Rng, Sealer, password},
+    limits::Limits,
     messages::{Mail, Mailer},
     oauth::access_tokens::VerifiedTokens,
     places::Places,
@@ -55,6 +56,7 @@ struct Inner {
     verified: VerifiedTokens,
     jobs: Notify,
     mailer: Mailer,
+    limits: Limits,
     places: Places,
 }
 
@@ -103,6 +105,7 @@ impl App {
                 verified: VerifiedTokens::default(),
                 jobs: Notify::new(),
                 mailer,
+                limits: Limits::default(),
                 places: config.places,
             }),
         };
@@ -162,6 +165,10 @@ impl App {
     /// Rings when a job is waiting.
     pub(crate) fn job_bell(&self) -> &Notify {
         &self.inner.jobs
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.inner.limits
     }
 
     /// The place of an address, where a GeoIP database is configured and knows it.

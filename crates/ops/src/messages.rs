@@ -13,6 +13,7 @@ use std::{fmt, time::Duration};
 
 use denizen_model::{
     InvitationId, MessageId, Timestamp, UserId,
+    locales::told,
     messages::{Channel, Message, MessageState, Template},
     pages::{Cursor, CursorKey, Page, Total},
     permissions::markers::{SettingsRead, UsersRead},
@@ -82,7 +83,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) invitation_id: Option<InvitationId>,
     /// The address.
     pub(crate) to: &'a str,
-    /// The reader's language.
+    /// The reader's language, where it is known; else mails are in the realm's.
     pub(crate) locale: Option<&'a str>,
     /// The reader's time zone.
     pub(crate) zone: Option<&'a str>,
@@ -107,15 +108,6 @@ fn purpose(id: MessageId) -> String {
     format!("messages.sealed {id}")
 }
 
-/// A time as mails tell it: in the reader's zone if that is known.
-fn told(at: Timestamp, zone: Option<&str>) -> String {
-    const SHAPE: &str = "%B %-d, %Y, %H:%M";
-    match zone.and_then(|zone| at.to_jiff().in_tz(zone).ok()) {
-        Some(local) => format!("{} ({})", local.strftime(SHAPE), local.strftime("%Z")),
-        None => format!("{} (UTC)", at.to_jiff().strftime(SHAPE)),
-    }
-}
-
 /// Makes a message.
 ///
 /// # Errors
@@ -125,12 +117,13 @@ pub(crate) fn prepare(app: &App, cx: &Cx, realm: &Realm, draft: &Draft<'_>) -> R
         return Err(Error::conflict("no-public-url", "Links in mails need the address of the server. Do this there."));
     }
     let link = format!("{}/realms/{}/{}", app.public_url(), realm.slug, draft.path);
-    let expires = draft.expires_at.map(|at| told(at, draft.zone)).unwrap_or_default();
+    let language = realm.settings.language_for(draft.locale);
+    let expires = draft.expires_at.map(|at| told(at, draft.zone, language)).unwrap_or_default();
     let mut more = draft.more.to_vec();
     more.push(("email", draft.to));
     more.push(("expires", &expires));
     let values = templates::Values { brand: &realm.display_name, link: &link, more: &more };
-    let (whole, content) = app.mailer().templates.render(draft.template, draft.locale, &values)?;
+    let (whole, content) = app.mailer().templates.render(draft.template, language, &values)?;
     let id = MessageId::new(cx.now, app.id_bytes());
     let plain = serde_json::to_vec(&whole).map_err(|error| Error::internal(error.to_string()))?;
     let message = Message {
@@ -327,13 +320,5 @@ pub(crate) mod tests {
             sent_at: None,
             expires_at: None,
         }
-    }
-
-    #[test]
-    fn times_are_told_in_the_readers_zone() {
-        let at: Timestamp = "2026-11-21T10:30:00Z".parse().unwrap();
-        assert_eq!(told(at, None), "November 21, 2026, 10:30 (UTC)");
-        assert_eq!(told(at, Some("Europe/Berlin")), "November 21, 2026, 11:30 (CET)");
-        assert_eq!(told(at, Some("Nowhere/Here")), "November 21, 2026, 10:30 (UTC)");
     }
 }

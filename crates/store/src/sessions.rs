@@ -41,7 +41,7 @@ statements! {
     FIND_BY_SECRET = concat!("SELECT ", columns!(), " FROM sessions s WHERE s.secret_hash = ?1 AND s.realm_id = ?2");
     LIST = concat!("SELECT ", columns!(), ", u.client_id, u.first_used_at, COALESCE(u.last_used_at, u.first_used_at) AS last_used_at, c.name AS client_name, n.attempts, n.due_at, n.delivered_at, n.last_error FROM (SELECT * FROM sessions WHERE realm_id = ?1 AND user_id = ?2 ORDER BY id DESC LIMIT ?3) s LEFT JOIN session_clients u ON u.session_id = s.id LEFT JOIN clients c ON c.realm_id = s.realm_id AND c.client_id = u.client_id LEFT JOIN logout_notices n ON n.session_id = s.id AND n.client_row_id = c.id ORDER BY s.id DESC, u.first_used_at, u.client_id");
     SEEN = "UPDATE sessions SET last_seen_at = ?2, idle_expires_at = ?3 WHERE id = ?1 AND revoked_at IS NULL";
-    REAUTHENTICATED = "UPDATE sessions SET authenticated_at = ?2, last_seen_at = ?2, secret_hash = ?3, idle_expires_at = ?4 WHERE id = ?1 AND revoked_at IS NULL";
+    REAUTHENTICATED = "UPDATE sessions SET authenticated_at = ?2, last_seen_at = ?2, secret_hash = ?3, idle_expires_at = ?4, amr = ?5 WHERE id = ?1 AND revoked_at IS NULL";
     REVOKE = revoke!("id = ?5"), postgres: revoke!("id = ?5", postgres);
     REVOKE_ALL = revoke!("(CAST(?5 AS TEXT) IS NULL OR id <> ?5)"), postgres: revoke!("(CAST(?5 AS TEXT) IS NULL OR id <> ?5)", postgres);
     APPLICATIONS = "SELECT c.client_id, c.name, max(COALESCE(u.last_used_at, u.first_used_at)) AS last_used_at, sum(CASE WHEN s.revoked_at IS NULL AND s.idle_expires_at > ?3 AND s.expires_at > ?3 THEN 1 ELSE 0 END) AS live FROM sessions s JOIN session_clients u ON u.session_id = s.id JOIN clients c ON c.realm_id = s.realm_id AND c.client_id = u.client_id WHERE s.realm_id = ?1 AND s.user_id = ?2 GROUP BY c.client_id, c.name ORDER BY 3 DESC, 1 LIMIT ?4";
@@ -166,10 +166,11 @@ pub fn reauthenticate(
     tx: &mut WriteTx<'_>,
     id: SessionId,
     secret_hash: &str,
+    amr: &str,
     now: Timestamp,
     idle_expires_at: Timestamp,
 ) -> Result<bool> {
-    Ok(tx.execute(&REAUTHENTICATED, params![id, now, secret_hash, idle_expires_at])? == 1)
+    Ok(tx.execute(&REAUTHENTICATED, params![id, now, secret_hash, idle_expires_at, amr])? == 1)
 }
 
 /// Ends a live session and notes the clients that are to be told. Answers whether there was one.

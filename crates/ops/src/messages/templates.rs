@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use denizen_model::messages::Template;
+use denizen_model::{locales::Language, messages::Template};
 use minijinja::{AutoEscape, Environment, ErrorKind, TemplateSource, UndefinedBehavior, Value, value::Kwargs};
 use rust_embed::RustEmbed;
 use serde::{Deserialize, Serialize};
@@ -46,11 +46,16 @@ pub(crate) struct Values<'a> {
 
 /// Every mail Denizen sends, in every language it has.
 pub(crate) struct Templates {
-    languages: BTreeMap<String, Environment<'static>>,
+    languages: Vec<(Language, Environment<'static>)>,
 }
 
-/// The language for whom Denizen does not have their own.
-const FALLBACK: &str = "en";
+/// The texts of mails in a language.
+fn texts(language: Language) -> Result<Locale> {
+    let name = format!("{language}.toml");
+    let file = Texts::get(&name).ok_or_else(|| Error::internal(format!("locales/{name} is missing")))?;
+    let text = std::str::from_utf8(&file.data).map_err(|error| Error::internal(error.to_string()))?;
+    Locale::parse(language, text).map_err(|error| Error::internal(format!("locales/{name}: {error}")))
+}
 
 impl Templates {
     /// Reads what is embedded in the binary.
@@ -58,23 +63,13 @@ impl Templates {
     /// # Errors
     /// When it cannot be read: a defect.
     pub(crate) fn load() -> Result<Self> {
-        let mut languages = BTreeMap::new();
-        for name in Texts::iter() {
-            let Some(language) = name.strip_suffix(".toml") else { continue };
-            let file = Texts::get(&name).ok_or_else(|| Error::internal(format!("locales/{name} is missing")))?;
-            let text = std::str::from_utf8(&file.data).map_err(|error| Error::internal(error.to_string()))?;
-            let locale = Locale::parse(text).map_err(|error| Error::internal(format!("locales/{name}: {error}")))?;
-            languages.insert(language.to_owned(), environment(locale));
-        }
-        Ok(Self { languages })
+        let load = |language: &Language| Ok((*language, environment(texts(*language)?)));
+        Ok(Self { languages: Language::ALL.iter().map(load).collect::<Result<_>>()? })
     }
 
-    /// The environment for a language tag: the tag itself, its language alone, or English.
-    fn environment(&self, locale: Option<&str>) -> Result<&Environment<'static>> {
-        let tag = locale.unwrap_or(FALLBACK).to_ascii_lowercase();
-        let language = tag.split('-').next().unwrap_or(FALLBACK);
-        let found = self.languages.get(&tag).or_else(|| self.languages.get(language));
-        found.or_else(|| self.languages.get(FALLBACK)).ok_or_else(|| Error::internal("there are no texts of mails"))
+    fn environment(&self, language: Language) -> Result<&Environment<'static>> {
+        let found = self.languages.iter().find(|(of, _)| *of == language);
+        found.map(|(_, environment)| environment).ok_or_else(|| Error::internal("there are no texts of mails"))
     }
 
     /// Makes a message, and its text with the link blanked out.
@@ -84,10 +79,10 @@ impl Templates {
     pub(crate) fn render(
         &self,
         template: Template,
-        locale: Option<&str>,
+        language: Language,
         values: &Values<'_>,
     ) -> Result<(Whole, String)> {
-        let environment = self.environment(locale)?;
+        let environment = self.environment(language)?;
         let part = |file: &str, link: &str, subject: &str| {
             let escaped =
                 if file.ends_with(".html") { Value::from_safe_string(escape(link)) } else { Value::from(link) };
@@ -151,19 +146,24 @@ fn environment(locale: Locale) -> Environment<'static> {
 mod tests {
     use super::*;
 
-    fn render(template: Template, name: &str) -> (Whole, String) {
+    fn render(template: Template, language: Language, name: &str) -> (Whole, String) {
         let values = Values {
             brand: name,
             link: "https://id.example.com/realms/main/x?token=se-cret&a=b",
             more: &[("email", "ana@example.com"), ("inviter", name), ("expires", "noon")],
         };
-        Templates::load().unwrap().render(template, Some("de-AT"), &values).unwrap()
+        Templates::load().unwrap().render(template, language, &values).unwrap()
+    }
+
+    fn all() -> impl Iterator<Item = (Template, Language)> {
+        let of = |template: &Template| Language::ALL.iter().map(|language| (*template, *language)).collect::<Vec<_>>();
+        Template::ALL.iter().flat_map(of)
     }
 
     #[test]
-    fn every_mail_can_be_made_and_keeps_its_link_to_itself() {
-        for template in Template::ALL {
-            let (whole, blanked) = render(*template, "Acme");
+    fn every_mail_can_be_made_in_every_language_and_keeps_its_link_to_itself() {
+        for (template, language) in all() {
+            let (whole, blanked) = render(template, language, "Acme");
             assert!(whole.subject.contains("Acme"), "{template}: {}", whole.subject);
             assert!(
                 whole.text.contains("\nhttps://id.example.com/realms/main/x?token=se-cret&a=b\n"),
@@ -172,16 +172,26 @@ mod tests {
             );
             assert!(whole.html.contains("href=\"https://id.example.com/realms/main/x?token=se-cret&amp;a=b\""));
             assert!(!blanked.contains("se-cret") && blanked.contains("•••"), "{blanked}");
+            // Some mail programs keep only what stands inside of the body, so the language is told there too.
+            let told = format!("lang=\"{language}\" dir=\"{}\"", language.direction().as_str());
+            assert_eq!(whole.html.matches(&told).count(), 2, "{template} {language}: {}", whole.html);
         }
     }
 
     #[test]
     fn names_can_neither_add_markup_nor_headers() {
-        for template in Template::ALL {
-            let (whole, _) = render(*template, "<script>alert(1)</script>\r\nBcc: eve@example.com");
+        for (template, language) in all() {
+            let (whole, _) = render(template, language, "<script>alert(1)</script>\r\nBcc: eve@example.com");
             assert!(!whole.html.contains("<script>"), "{}", whole.html);
             assert!(whole.html.contains("&lt;script&gt;"));
             assert!(!whole.subject.contains(['\r', '\n']), "{:?}", whole.subject);
         }
+    }
+
+    #[test]
+    fn every_language_has_the_same_texts() {
+        let all: Vec<Locale> = Language::ALL.iter().map(|language| texts(*language).unwrap()).collect();
+        let differences = crate::locale::differences(&all);
+        assert!(differences.is_empty(), "ops/locales/:\n{}", differences.join("\n"));
     }
 }

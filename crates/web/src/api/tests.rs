@@ -10,6 +10,7 @@ mod import;
 mod inputs;
 mod invitations;
 mod jobs;
+mod languages;
 mod messages;
 mod views;
 
