@@ -197,6 +197,18 @@ impl RealmSettings {
     }
 }
 
+/// Whether each value may stand in a field, and stands there once.
+fn among(field: &str, values: &[AuthenticatorType], allowed: &[AuthenticatorType], errors: &mut FieldErrors) {
+    for (place, value) in values.iter().enumerate() {
+        if !allowed.contains(value) {
+            let names: Vec<&str> = allowed.iter().map(|kind| kind.as_str()).collect();
+            errors.add(field, format!("{value} cannot stand here; one of {}.", names.join(", ")));
+        } else if values.iter().take(place).any(|before| before == value) {
+            errors.add(field, format!("{value} is named twice."));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,17 +250,5 @@ mod tests {
     fn settings_from_before_there_were_languages_offer_all() {
         let settings: RealmSettings = serde_json::from_str(r#"{"password_min_length":10}"#).unwrap();
         assert_eq!((settings.locale, settings.locales.len()), (Language::English, Language::ALL.len()));
-    }
-}
-
-/// Whether each value may stand in a field, and stands there once.
-fn among(field: &str, values: &[AuthenticatorType], allowed: &[AuthenticatorType], errors: &mut FieldErrors) {
-    for (place, value) in values.iter().enumerate() {
-        if !allowed.contains(value) {
-            let names: Vec<&str> = allowed.iter().map(|kind| kind.as_str()).collect();
-            errors.add(field, format!("{value} cannot stand here; one of {}.", names.join(", ")));
-        } else if values.iter().take(place).any(|before| before == value) {
-            errors.add(field, format!("{value} is named twice."));
-        }
     }
 }

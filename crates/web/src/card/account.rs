@@ -27,7 +27,7 @@ use super::{Card, cookie, error_page, fault_page, page, see_other, sign_in::iden
 use crate::{
     Web,
     cx::Anonymous,
-    render::{TimeView, hue, initials},
+    render::{Templates, TimeView, hue, initials},
 };
 
 pub(crate) fn router() -> Router<Web> {
@@ -77,6 +77,17 @@ impl Navigation {
 /// The address of an account page.
 pub(super) fn href(realm: &RealmState, path: &str) -> String {
     format!("/realms/{}/account{path}", realm.realm.slug)
+}
+
+/// A device's label ([`denizen_model::devices::device_label`]) in the reader's language.
+fn device_words(templates: &Templates, label: &str) -> String {
+    match (label, label.split_once(" on ")) {
+        ("Unknown device", _) => templates.text("device.unknown"),
+        ("An app on an Apple device", _) => templates.text("device.apple_app"),
+        ("Android app", _) => templates.text("device.android_app"),
+        (_, Some((program, system))) => templates.text_with("device.on", &[("program", program), ("system", system)]),
+        (_, None) => label.to_owned(),
+    }
 }
 
 /// The realm of an account page and who is signed in to it; for anybody else the page that they get instead.
@@ -186,5 +197,27 @@ async fn leave(
     match done {
         Ok(()) => with_cookie(see_other(&format!("/realms/{slug}/signed-out")), cookie::clear(&web, &realm)),
         Err(error) => error_page(&web, &error, cx.request_id, Some(&realm)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use denizen_model::devices::device_label;
+
+    use super::*;
+
+    #[test]
+    fn devices_are_named_as_the_model_names_them() {
+        let templates = Templates::load().unwrap();
+        for agent in [
+            "",
+            "Billing/7 CFNetwork/1568 Darwin/24.0.0",
+            "okhttp/4.12.0",
+            "curl/8.7.1",
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0",
+        ] {
+            let label = device_label(agent);
+            assert_eq!(device_words(&templates, &label), label);
+        }
     }
 }

@@ -18,7 +18,7 @@ use denizen_ops::{Cx, Error, RealmState, events::list_own, sessions::SignedIn};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Navigation, enter, href};
+use super::{Navigation, device_words, enter, href};
 use crate::{
     Web,
     card::{Card, error_page, page},
@@ -109,11 +109,12 @@ fn row(templates: &Templates, cx: &Cx, event: Event, user: UserId, client: Optio
         ActorKind::User => event.actor.id.as_deref() != Some(user.to_string().as_str()),
         ActorKind::Anonymous | ActorKind::System | ActorKind::Client => false,
     };
+    let agent = event.user_agent.as_deref().filter(|_| !by_others);
     Row {
         icon: icon(&event),
         sentence: sentence(templates, &event, client),
         at: TimeView::new(event.at, cx.now),
-        device: event.user_agent.as_deref().filter(|_| !by_others).map(device_label),
+        device: agent.map(|agent| device_words(templates, &device_label(agent))),
         place: event.place.filter(|_| !by_others),
         ip: event.ip.filter(|_| !by_others),
         by_others,

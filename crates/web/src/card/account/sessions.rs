@@ -14,7 +14,7 @@ use denizen_ops::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Navigation, enter, href};
+use super::{Navigation, device_words, enter, href};
 use crate::{
     Web,
     card::{Card, cookie, error_page, page, see_other, with_cookie},
@@ -84,7 +84,7 @@ async fn show(
         own: session.id == signed_in.session.id,
         end_action: href(realm, &format!("/sessions/{}/end", session.id)),
         applications: session.clients.into_iter().filter_map(|client| client.name).collect(),
-        device: session.device,
+        device: device_words(&web.templates, &session.device),
         ip: session.ip,
         place: session.place,
         last_seen_at: TimeView::new(session.last_seen_at, cx.now),

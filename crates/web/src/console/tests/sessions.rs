@@ -103,6 +103,33 @@ async fn people_see_where_they_are_signed_in_and_end_what_they_do_not_know() {
 }
 
 #[tokio::test]
+async fn account_pages_are_in_the_language_of_the_reader() {
+    let server = Server::start().await;
+    server.person("ana@example.com", "Ana", None).await;
+    let mut ana = at_home(&server, "ana@example.com", FIREFOX).await;
+    let _phone = at_home(&server, "ana@example.com", IPHONE).await;
+    for (language, dir, titles) in [
+        ("de", "ltr", ["Wo Sie angemeldet sind", "Bisher keine.", "Was mit Ihrem Konto geschehen ist"]),
+        ("es", "ltr", ["Dónde tiene la sesión iniciada", "Ninguna hasta ahora.", "Qué ha ocurrido en su cuenta"]),
+        ("fr", "ltr", ["Où vous êtes connecté", "Aucune jusqu’ici.", "Ce qui s’est passé sur votre compte"]),
+        ("ja", "ltr", ["サインインしている場所", "まだありません。", "アカウントの履歴"]),
+        ("ar", "rtl", ["أين سجّلت الدخول", "لا يوجد شيء حتى الآن.", "ما حدث في حسابك"]),
+    ] {
+        for (path, title) in ["sessions", "applications", "activity"].into_iter().zip(titles) {
+            let own = format!("{ACCOUNT}/{path}");
+            let page = ana.send(Method::GET, &own, &[("accept-language", language)], String::new()).await;
+            page.is(StatusCode::OK).sees(&format!("<html lang=\"{language}\" dir=\"{dir}\"")).sees(title);
+            page.sees("name=\"to\" value=\"en\"").lacks(" on macOS").lacks("Signed in");
+            assert_eq!(page.hidden("back"), own);
+        }
+    }
+    let page = ana.send(Method::GET, SESSIONS, &[("accept-language", "de")], String::new()).await;
+    page.sees("Firefox auf macOS").sees("aria-label=\"Sitzung beenden: Safari auf iPhone\"");
+    let page = ana.send(Method::GET, SESSIONS, &[("accept-language", "ar")], String::new()).await;
+    page.sees("<bdi class=\"mono\">192.0.2.7</bdi>").lacks("End session");
+}
+
+#[tokio::test]
 async fn ending_ones_own_session_is_signing_out() {
     let server = Server::start().await;
     server.person("ana@example.com", "Ana", None).await;
