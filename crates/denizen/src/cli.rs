@@ -94,12 +94,23 @@ pub(crate) struct MailOptions {
     pub(crate) mail_from: Option<String>,
 }
 
+/// What new passwords are held against.
+#[derive(Args, Clone, Default)]
+pub(crate) struct PasswordOptions {
+    /// Where breached passwords are looked up: an address in Have I Been Pwned's range format, a downloaded file, or off
+    /// [default: https://api.pwnedpasswords.com/range]
+    #[arg(long, env = "DENIZEN_BREACHED_PASSWORDS", value_name = "SOURCE", hide_env_values = true)]
+    pub(crate) breached_passwords: Option<String>,
+}
+
 #[derive(Args, Clone, Default)]
 pub(crate) struct ServeOptions {
     #[command(flatten)]
     pub(crate) storage: StorageOptions,
     #[command(flatten)]
     pub(crate) mail: MailOptions,
+    #[command(flatten)]
+    pub(crate) passwords: PasswordOptions,
     /// Address to listen on [default: 127.0.0.1:7000]
     #[arg(long, env = "DENIZEN_LISTEN", value_name = "ADDR")]
     pub(crate) listen: Option<String>,
@@ -163,6 +174,8 @@ pub(crate) struct DoctorOptions {
     /// GeoIP database in MaxMind's format
     #[arg(long, env = "DENIZEN_GEOIP_FILE", value_name = "FILE")]
     pub(crate) geoip_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) passwords: PasswordOptions,
     /// Answer in JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -10,10 +10,11 @@ use serde::Deserialize;
 use denizen_ops::{
     crypto::Secret,
     messages::{Mail, SmtpConfig},
+    passwords::Source,
     places::Places,
 };
 
-use crate::cli::{MailOptions, ServeOptions, StorageOptions};
+use crate::cli::{MailOptions, PasswordOptions, ServeOptions, StorageOptions};
 
 /// The configuration file. An unknown key is an error, so that a mistyped one is never silently ignored.
 #[derive(Deserialize, Default)]
@@ -30,6 +31,7 @@ struct File {
     smtp_password: Option<String>,
     mail_from: Option<String>,
     geoip_file: Option<PathBuf>,
+    breached_passwords: Option<String>,
 }
 
 /// Where the data is, decided.
@@ -39,14 +41,21 @@ pub(crate) struct Storage {
     pub(crate) master_key: Option<String>,
 }
 
+/// What Denizen talks to beside its database, decided.
+#[derive(Default)]
+pub(crate) struct Services {
+    pub(crate) mail: Mail,
+    pub(crate) breaches: Source,
+    pub(crate) places: Places,
+}
+
 /// How the server runs, decided.
 pub(crate) struct Server {
     pub(crate) storage: Storage,
     pub(crate) listen: String,
     pub(crate) public_url: String,
     pub(crate) behind_proxy: bool,
-    pub(crate) mail: Mail,
-    pub(crate) places: Places,
+    pub(crate) services: Services,
 }
 
 fn read(path: Option<&Path>) -> Result<File, String> {
@@ -96,25 +105,25 @@ fn places_of(given: Option<&Path>, file: &mut File) -> Result<Places, String> {
     path.map_or_else(|| Ok(Places::default()), |path| Places::open(&path))
 }
 
-/// What a check of everything needs: the data, the mail server, the GeoIP database.
-pub(crate) struct Checked {
-    pub(crate) storage: Storage,
-    pub(crate) mail: Mail,
-    pub(crate) places: Places,
+fn breaches_of(options: &PasswordOptions, file: &mut File) -> Result<Source, String> {
+    let given = options.breached_passwords.clone().or(file.breached_passwords.take());
+    Source::parse(given.as_deref().unwrap_or(Source::HAVE_I_BEEN_PWNED))
 }
 
-/// The configuration of a command that checks everything.
-pub(crate) fn checked(
+/// The configuration of a command that needs the data and what Denizen talks to.
+pub(crate) fn storage_and_services(
     options: &StorageOptions,
     mail: &MailOptions,
+    passwords: &PasswordOptions,
     geoip_file: Option<&Path>,
-) -> Result<Checked, String> {
+) -> Result<(Storage, Services), String> {
     let mut file = read(options.config.as_deref())?;
-    Ok(Checked {
-        storage: storage_of(options, &mut file)?,
+    let services = Services {
         mail: mail_of(mail, &mut file)?,
+        breaches: breaches_of(passwords, &mut file)?,
         places: places_of(geoip_file, &mut file)?,
-    })
+    };
+    Ok((storage_of(options, &mut file)?, services))
 }
 
 /// The configuration of the server.
@@ -124,8 +133,11 @@ pub(crate) fn server(options: &ServeOptions) -> Result<Server, String> {
     let public_url = options.public_url.clone().or(file.public_url.take());
     Ok(Server {
         storage: storage_of(&options.storage, &mut file)?,
-        mail: mail_of(&options.mail, &mut file)?,
-        places: places_of(options.geoip_file.as_deref(), &mut file)?,
+        services: Services {
+            mail: mail_of(&options.mail, &mut file)?,
+            breaches: breaches_of(&options.passwords, &mut file)?,
+            places: places_of(options.geoip_file.as_deref(), &mut file)?,
+        },
         public_url: check_public_url(public_url.unwrap_or_else(|| format!("http://{listen}")))?,
         listen,
         behind_proxy: options.behind_proxy || file.behind_proxy.unwrap_or(false),
@@ -182,6 +194,20 @@ mod tests {
         let said = places_of(Some(&absent), &mut File::default()).unwrap_err();
         assert!(said.contains("cannot read") && said.contains("absent.mmdb"), "{said}");
         assert!(places_of(None, &mut File::default()).unwrap().describe().is_none());
+    }
+
+    #[test]
+    fn breached_passwords_are_looked_up_where_the_operator_says() {
+        let file = |text: &str| toml::from_str::<File>(text).unwrap();
+        let source = |given: Option<&str>, text: &str| {
+            let options = PasswordOptions { breached_passwords: given.map(str::to_owned) };
+            breaches_of(&options, &mut file(text)).map(|source| source.to_string())
+        };
+        let set = "breached_passwords = \"/srv/pwned.txt\"";
+        assert_eq!(source(None, "").unwrap(), "https://api.pwnedpasswords.com/range");
+        assert_eq!(source(None, set).unwrap(), "/srv/pwned.txt");
+        assert_eq!(source(Some("off"), set).unwrap(), "off");
+        assert!(source(Some("ftp://example.com"), set).is_err());
     }
 
     #[test]

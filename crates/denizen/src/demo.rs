@@ -26,6 +26,7 @@ use denizen_ops::{
     messages::Mail,
     oauth::authorize::Request,
     organizations::{self, OrganizationInput},
+    passwords,
     places::Places,
     realms, roles, setup, users,
 };
@@ -102,6 +103,8 @@ async fn open_demo(folder: &std::path::Path, public_url: &str) -> Result<App, St
         hashing: password::Config { params, ..password::Config::default() },
         mail: Mail::Demo,
         places: Places::demo(),
+        // A demo asks nobody on the internet.
+        breaches: passwords::Source::None,
     };
     App::open(config).await.map_err(|error| error.to_string())
 }

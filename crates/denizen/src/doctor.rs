@@ -1,12 +1,12 @@
 //! `denizen doctor`: what is well, what is not, and what to do.
 
 use denizen_model::Timestamp;
-use denizen_ops::{App, messages, setup};
+use denizen_ops::{App, messages, passwords, setup};
 use serde_json::json;
 
 use crate::{
     cli::DoctorOptions,
-    config::{self, Checked, Storage},
+    config::{self, Storage},
     open,
 };
 
@@ -35,22 +35,31 @@ pub(crate) async fn run(options: &DoctorOptions) -> Result<(), String> {
             Err(format!("{} cannot be right; set the machine's clock", clock()))
         },
     );
-    match config::checked(&options.storage, &options.mail, options.geoip_file.as_deref()) {
+    match config::storage_and_services(
+        &options.storage,
+        &options.mail,
+        &options.passwords,
+        options.geoip_file.as_deref(),
+    ) {
         Err(error) => note("configuration", Err(error)),
-        Ok(Checked { storage, mail, places }) => {
+        Ok((storage, services)) => {
             note("configuration", Ok("understood".to_owned()));
             note("master key", check_master_key(&storage));
             note(
                 "places",
-                Ok(places.describe().unwrap_or_else(|| "no GeoIP database: sessions have no place".to_owned())),
+                Ok(services
+                    .places
+                    .describe()
+                    .unwrap_or_else(|| "no GeoIP database: sessions have no place".to_owned())),
             );
-            match open::app_with(&storage, "", false, mail, places).await {
+            match open::app_with(&storage, "", false, services).await {
                 Err(error) => note("database", Err(error)),
                 Ok(app) => {
                     note("database", Ok(format!("{} answers, schema up to date, secrets open", app.engine_name())));
                     note("signing keys", check_signing_keys(&app).await);
                     note("owner", check_owner(&app).await);
                     note("mail", check_mail(&app).await);
+                    note("breached passwords", check_breaches(&app).await);
                 }
             }
         }
@@ -110,6 +119,13 @@ async fn check_mail(app: &App) -> Result<String, String> {
         (Some((place, from)), Ok(())) => Ok(format!("{place} answers, mails come from {from}, {waiting}")),
         (Some((place, _)), Err(error)) => Err(format!("{place} does not take mails: {error}; {waiting}")),
     }
+}
+
+async fn check_breaches(app: &App) -> Result<String, String> {
+    let answer = passwords::check_source(app).await;
+    answer.map_err(|error| {
+        format!("{error}; until it answers, only common passwords are refused. Name another with --breached-passwords, or off")
+    })
 }
 
 async fn check_owner(app: &App) -> Result<String, String> {

@@ -9,6 +9,7 @@ use crate::{
     GroupId, RealmId, RoleId, Timestamp,
     authenticators::{AuthenticatorType, LockoutRule},
     locales::Language,
+    passwords::MAX_PASSWORD_HISTORY,
     users::text_enum,
     validation::FieldErrors,
 };
@@ -95,6 +96,18 @@ pub struct RealmSettings {
     /// The languages that pages and mails can be in, in the order of the pages' menu; the default one among them.
     #[schema(min_items = 1)]
     pub locales: Vec<Language>,
+    /// A password has an upper-case letter. This and the following rules hold from the next setting of a password on.
+    pub password_require_upper: bool,
+    /// A password has a lower-case letter.
+    pub password_require_lower: bool,
+    /// A password has a digit.
+    pub password_require_digit: bool,
+    /// A password has a symbol: neither letter nor digit nor white space.
+    pub password_require_symbol: bool,
+    /// A password is none that is known from a breach, nor one of those that attackers try first.
+    pub password_block_breached: bool,
+    /// A password is none of a user's last so many, the present one among them; 0 to 24.
+    pub password_history: u32,
 }
 
 text_enum! {
@@ -140,6 +153,12 @@ impl Default for RealmSettings {
             otp_lockout: LockoutRule::default(),
             locale: Language::English,
             locales: Language::ALL.to_vec(),
+            password_require_upper: false,
+            password_require_lower: false,
+            password_require_digit: false,
+            password_require_symbol: false,
+            password_block_breached: true,
+            password_history: 5,
         }
     }
 }
@@ -159,6 +178,7 @@ impl RealmSettings {
         within("access_token_seconds", self.access_token_seconds, 30, 24 * 3600);
         within("refresh_token_seconds", self.refresh_token_seconds, 60, YEAR);
         within("audit_retention_days", u64::from(self.audit_retention_days), 1, 3660);
+        within("password_history", u64::from(self.password_history), 0, u64::from(MAX_PASSWORD_HISTORY));
         within("remembered_device_seconds", self.remembered_device_seconds, 0, YEAR);
         self.password_lockout.check("password_lockout", errors);
         self.otp_lockout.check("otp_lockout", errors);

@@ -12,6 +12,7 @@ use crate::{
     limits::Limits,
     messages::{Mail, Mailer},
     oauth::access_tokens::VerifiedTokens,
+    passwords::{self, Breaches},
     places::Places,
 };
 
@@ -36,6 +37,8 @@ pub struct Config {
     pub mail: Mail,
     /// What knows where addresses are.
     pub places: Places,
+    /// Where breached passwords are looked up.
+    pub breaches: passwords::Source,
 }
 
 /// The application. Cheap to clone.
@@ -58,6 +61,7 @@ struct Inner {
     mailer: Mailer,
     limits: Limits,
     places: Places,
+    breaches: Breaches,
 }
 
 /// The realms that were read, by both names they go by.
@@ -107,6 +111,7 @@ impl App {
                 mailer,
                 limits: Limits::default(),
                 places: config.places,
+                breaches: Breaches::new(config.breaches),
             }),
         };
         crate::realms::ensure_main(&app).await?;
@@ -179,6 +184,10 @@ impl App {
 
     pub(crate) fn mailer(&self) -> &Mailer {
         &self.inner.mailer
+    }
+
+    pub(crate) fn breaches(&self) -> &Breaches {
+        &self.inner.breaches
     }
 
     /// Ten random bytes for an id.

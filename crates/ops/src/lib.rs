@@ -29,6 +29,7 @@ pub mod members;
 pub mod messages;
 pub mod oauth;
 pub mod organizations;
+pub mod passwords;
 pub mod places;
 pub mod realms;
 pub mod required_actions;

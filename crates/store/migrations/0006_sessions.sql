@@ -1,5 +1,6 @@
--- Where sessions are, and the clients that are told of their end.
+-- Where sessions and authenticators were used, and the clients that are told of their end.
 ALTER TABLE sessions ADD COLUMN place TEXT;
+ALTER TABLE authenticators ADD COLUMN last_place TEXT;
 ALTER TABLE session_clients ADD COLUMN last_used_at BIGINT;
 
 ALTER TABLE clients ADD COLUMN backchannel_logout_uri TEXT;

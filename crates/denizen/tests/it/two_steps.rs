@@ -16,10 +16,11 @@ pub(crate) fn code(secret: &str, seconds: u64) -> Option<String> {
         may_skip("oathtool");
         return None;
     };
-    let at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + seconds;
     let secret = secret.replace(' ', "");
-    let made =
-        Command::new(program).args(["--totp", "--base32", &secret, "--now", &format!("@{at}")]).output().unwrap();
+    let made = Command::new(program)
+        .args(["--totp", "--base32", &secret, "--now", &format!("{seconds} seconds")])
+        .output()
+        .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     Some(String::from_utf8(made.stdout).unwrap().trim().to_owned())
 }

@@ -29,6 +29,7 @@ use denizen_ops::{
     clients::{self, ClientInput},
     crypto::{MasterKey, Rng, password},
     messages::Mail,
+    passwords::Source,
     places::Places,
     sessions, users,
 };
@@ -98,6 +99,7 @@ impl Server {
             hashing: password::Config { threads: 1, queue: 16, params: password::Params::new(8, 1, 1).unwrap() },
             mail: Mail::None,
             places: Places::default(),
+            breaches: Source::None,
         })
         .await
         .unwrap();

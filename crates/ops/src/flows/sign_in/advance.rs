@@ -182,8 +182,7 @@ async fn begin_session(app: &App, cx: &Cx, realm: &Arc<RealmState>, flow: Flow, 
             if authenticator.kind.comes_with_address() {
                 store::authenticators::put(&mut tx, present.realm_id, authenticator, None, "")?;
             }
-            let (client, ip) = (client_id.as_deref(), session.ip.as_deref());
-            store::authenticators::note_used(&mut tx, authenticator.id, own.now, client, &session.device, ip)?;
+            store::authenticators::note_used(&mut tx, authenticator.id, own.now, client_id.as_deref(), &session)?;
         }
         let succeeded = event(EventType::UserSignInSucceeded).detail("method", method.as_str());
         Ok(tx.commit(Events::new(succeeded.detail("device", session.device.as_str()), more), ())?)

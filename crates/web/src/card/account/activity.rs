@@ -155,7 +155,21 @@ mod tests {
     #[test]
     fn every_event_about_a_user_has_a_sentence_for_the_user() {
         let templates = Templates::load().unwrap();
-        for kind in EventType::ALL.iter().filter(|kind| kind.as_str().starts_with("user.")) {
+        // All that is not of another subject: a type that is new is about users until it is named here.
+        let elsewhere = [
+            "attribute-definition.",
+            "client.",
+            "group.",
+            "job.",
+            "organization.",
+            "realm.",
+            "role.",
+            "saved-view.",
+            "settings.",
+            "signing-key.",
+        ];
+        let of_others = |kind: EventType| elsewhere.iter().any(|prefix| kind.as_str().starts_with(prefix));
+        for kind in EventType::ALL.iter().filter(|kind| !of_others(**kind)) {
             let id = format!("activity.{}", kind.as_str());
             assert_ne!(templates.text(&id), id, "locales/en.toml has no text for {id}");
         }

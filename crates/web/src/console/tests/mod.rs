@@ -8,6 +8,7 @@ mod languages;
 mod list;
 mod mail;
 mod pages;
+mod passwords;
 mod profile;
 mod safety;
 mod sessions;

@@ -24,6 +24,7 @@ use denizen_ops::{
     App, Config, Cx, Location, admins,
     crypto::{MasterKey, Rng, password},
     messages::{self, Mail},
+    passwords,
     places::Places,
     realms, setup, users,
 };
@@ -64,6 +65,7 @@ impl Server {
             hashing: password::Config { threads: 1, queue: 64, params },
             mail: Mail::Demo,
             places: Places::demo(),
+            breaches: passwords::Source::None,
         })
         .await
         .unwrap();
