@@ -10,7 +10,6 @@ use serde_json::json;
 use crate::support::{Api, Database, PASSWORD, Page, Person, Server, Step, find_program, may_skip};
 
 /// The code that `oathtool` makes of a secret, so many seconds from now; `None` where it is not installed.
-#[expect(clippy::disallowed_methods, reason = "the server that is tested goes by the real clock")]
 pub(crate) fn code(secret: &str, seconds: u64) -> Option<String> {
     let Some(program) = find_program("oathtool") else {
         may_skip("oathtool");

@@ -274,6 +274,8 @@ async fn agents_see_sessions_with_place_clients_and_both_ends_and_end_them() {
     let page = agent.get(&tab).await;
     page.is(StatusCode::OK).sees("Firefox on macOS").sees("192.0.2.7").sees("Melbourne, Australia");
     page.sees("Denizen console").sees("with a password").sees("if unused").sees("in any case");
+    let ways = agent.get(&format!("/admin/main/users/{id}/authenticators")).await;
+    ways.sees("Firefox on macOS").sees("Denizen console · Melbourne, Australia");
 
     let (owner, auditor) = (key(&server, AdminRole::Owner).await, key(&server, AdminRole::Auditor).await);
     let list = format!("main/users/{id}/sessions");
@@ -290,6 +292,9 @@ async fn agents_see_sessions_with_place_clients_and_both_ends_and_end_them() {
         assert!(session[field].is_string(), "{field}");
     }
     let sid = session["id"].as_str().unwrap();
+
+    let (_, ways) = api(&server, &auditor, Method::GET, &format!("main/users/{id}/authenticators")).await;
+    assert_eq!(ways["items"][0]["last_place"], "Melbourne, Australia", "{ways}");
 
     // An event knows the place as well.
     let (_, events) =
