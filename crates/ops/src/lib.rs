@@ -4,6 +4,7 @@
 //! decides, stores, and records its event in one transaction. Console, admin API and command line are faces of
 //! these same functions.
 
+pub mod account;
 pub mod action_tokens;
 pub mod admins;
 pub mod api_keys;

@@ -1,9 +1,19 @@
-//! The account pages: who is signed in, where, and the way out. Each further page is a file of its own here, and a line
-//! of [`PAGES`].
+//! The account pages: what people see of their own account and change themselves. Each page is a file of its own here,
+//! and a line of [`PAGES`].
+//!
+//! What changes a way to sign in is behind [`enter_fresh`]: whoever signed in too long ago does so again and comes back
+//! to the page.
 
 mod activity;
 mod applications;
+mod authenticators;
+mod contact;
+mod deletion;
+mod password;
+mod profile;
 mod sessions;
+
+pub(crate) use contact::link_router;
 
 use std::sync::Arc;
 
@@ -14,63 +24,99 @@ use axum::{
     response::{Redirect, Response},
     routing::{get, post},
 };
-use denizen_model::users::VerificationState;
-use denizen_model::validation::FieldErrors;
+use denizen_model::{authenticators::AuthenticatorType, validation::FieldErrors};
 use denizen_ops::{
     Cx, Error, RealmState,
+    account::Fresh,
     flows::sign_in::Flow,
-    sessions::{SignedIn, applications, sign_out},
+    sessions::{SignedIn, sign_out},
 };
 use serde::Serialize;
 
-use super::{Card, cookie, error_page, fault_page, page, see_other, sign_in::identifier_page, signed_in, with_cookie};
+use super::{
+    cookie, error_page, fault_page, see_other,
+    sign_in::{identifier_page, page_of},
+    signed_in, with_cookie,
+};
 use crate::{
     Web,
     cx::Anonymous,
-    render::{Templates, TimeView, hue, initials},
+    render::{Templates, hue, initials},
 };
 
 pub(crate) fn router() -> Router<Web> {
     Router::new()
         .route("/realms/{realm}", get(root))
-        .route("/realms/{realm}/account", get(overview))
         .route("/realms/{realm}/account/sign-out", post(leave))
         .merge(activity::router())
         .merge(applications::router())
+        .merge(authenticators::router())
+        .merge(contact::router())
+        .merge(deletion::router())
+        .merge(password::router())
+        .merge(profile::router())
         .merge(sessions::router())
 }
 
-/// The account pages in the order of their navigation: where each is under `/realms/{realm}/account`, and the id of
-/// its name.
-const PAGES: [(&str, &str); 4] = [
-    ("", "account.nav.overview"),
-    ("/sessions", "account.nav.sessions"),
-    ("/applications", "account.nav.applications"),
-    ("/activity", "account.nav.activity"),
+/// The account pages in the order of their navigation: where each is under `/realms/{realm}/account`, the id of its
+/// name, its icon.
+const PAGES: [(&str, &str, &str); 6] = [
+    ("", "account.nav.profile", "user"),
+    (password::PATH, "account.nav.password", "key"),
+    (authenticators::PATH, "account.nav.authenticators", "lock"),
+    ("/sessions", "account.nav.sessions", "monitor"),
+    ("/applications", "account.nav.applications", "clients"),
+    ("/activity", "account.nav.activity", "activity"),
 ];
 
 /// What the frame of the account pages shows.
 #[derive(Serialize)]
 pub(super) struct Navigation {
     items: Vec<NavigationItem>,
+    /// The name of the page, on screens that have no place for all of them.
+    current: String,
+    name: String,
+    initials: String,
+    hue: u8,
+    /// What they sign in with.
+    username: String,
+    console_href: Option<String>,
+    sign_out_action: String,
 }
 
 #[derive(Serialize)]
 struct NavigationItem {
     href: String,
     label: String,
+    icon: &'static str,
     current: bool,
 }
 
 impl Navigation {
     /// The navigation on the page at `current`, one of [`PAGES`].
-    pub(super) fn new(web: &Web, realm: &RealmState, current: &str) -> Self {
-        let item = |(path, name): (&str, &str)| NavigationItem {
+    pub(super) fn new(web: &Web, realm: &RealmState, signed_in: &SignedIn, current: &str) -> Self {
+        let item = |(path, name, icon): (&str, &str, &'static str)| NavigationItem {
             href: href(realm, path),
             label: web.templates.text(name),
+            icon,
             current: path == current,
         };
-        Self { items: PAGES.into_iter().map(item).collect() }
+        let passwords = realm.realm.settings.sign_in_methods.contains(&AuthenticatorType::Password);
+        let shown = PAGES.into_iter().filter(|(path, ..)| passwords || *path != password::PATH);
+        let user = &signed_in.user;
+        Self {
+            current: PAGES
+                .iter()
+                .find(|(path, ..)| *path == current)
+                .map_or_else(String::new, |(_, name, _)| web.templates.text(name)),
+            items: shown.map(item).collect(),
+            name: user.display_name().to_owned(),
+            initials: initials(user.display_name()),
+            hue: hue(&user.id.to_string()),
+            username: user.username.clone(),
+            console_href: user.admin_role.map(|_| format!("/admin/{}/users", realm.realm.slug)),
+            sign_out_action: href(realm, "/sign-out"),
+        }
     }
 }
 
@@ -90,12 +136,14 @@ fn device_words(templates: &Templates, label: &str) -> String {
     }
 }
 
-/// The realm of an account page and who is signed in to it; for anybody else the page that they get instead.
+/// The realm of an account page and who is signed in to it; for anybody else the page that they get instead. After a
+/// sign-in it leads to the page at `path`.
 pub(super) async fn enter(
     web: &Web,
     cx: &Cx,
     slug: &str,
     headers: &HeaderMap,
+    path: &str,
 ) -> Result<(Arc<RealmState>, SignedIn), Response> {
     let realm = web.app.realm(slug).await.map_err(|error| error_page(web, &error, cx.request_id, None))?;
     if !realm.realm.enabled {
@@ -103,80 +151,64 @@ pub(super) async fn enter(
     }
     let answer = match signed_in(web, cx, &realm, headers).await {
         Ok(Some(signed_in)) => return Ok((realm, signed_in)),
-        Ok(None) => identifier_page(web, &realm, &Flow::new(cx.now, None, None), &FieldErrors::new()).await,
+        Ok(None) => {
+            let flow = Flow::new(cx.now, None, None).leading_to(href(&realm, path));
+            identifier_page(web, &realm, &flow, &FieldErrors::new()).await
+        }
         Err(error) => Err(error),
     };
     Err(answer.unwrap_or_else(|error| error_page(web, &error, cx.request_id, Some(&realm))))
 }
 
-#[derive(Serialize)]
-struct OverviewPage {
-    card: Card,
-    navigation: Navigation,
-    user: UserView,
-    applications: Vec<ApplicationView>,
-    console_href: Option<String>,
-    sign_out_action: String,
+/// As [`enter`], for what changes a way to sign in: whoever signed in too long ago gets the sign-in page, as themselves.
+pub(super) async fn enter_fresh(
+    web: &Web,
+    cx: &Cx,
+    slug: &str,
+    headers: &HeaderMap,
+    path: &str,
+) -> Result<(Arc<RealmState>, Fresh), Response> {
+    let (realm, signed_in) = enter(web, cx, slug, headers, path).await?;
+    let username = signed_in.user.username.clone();
+    if let Some(fresh) = Fresh::of(cx, signed_in) {
+        return Ok((realm, fresh));
+    }
+    let flow = Flow::new(cx.now, None, Some(username)).leading_to(href(&realm, path));
+    let answer = page_of(web, cx, &realm, &flow).await;
+    Err(answer.unwrap_or_else(|error| error_page(web, &error, cx.request_id, Some(&realm))))
 }
 
-#[derive(Serialize)]
-struct UserView {
-    name: String,
-    initials: String,
-    hue: u8,
-    email: Option<String>,
-    email_verified: bool,
-    username: String,
-    signed_in_at: TimeView,
+/// As [`enter_fresh`], for a form: nobody's typing survives a sign-in, so it leads to the page of the form, which asks
+/// for one.
+pub(super) async fn enter_fresh_form(
+    web: &Web,
+    cx: &Cx,
+    slug: &str,
+    headers: &HeaderMap,
+    path: &str,
+) -> Result<(Arc<RealmState>, Fresh), Response> {
+    let (realm, signed_in) = enter(web, cx, slug, headers, path).await?;
+    match Fresh::of(cx, signed_in) {
+        Some(fresh) => Ok((realm, fresh)),
+        None => Err(see_other(&href(&realm, path))),
+    }
 }
 
-#[derive(Serialize)]
-struct ApplicationView {
-    name: String,
-    last_used_at: TimeView,
+/// The messages of a failure that the person at the form can mend; any other failure goes on.
+fn mendable(error: Error) -> Result<FieldErrors, Error> {
+    match *error.kind {
+        denizen_ops::ErrorKind::Invalid(errors) => Ok(errors),
+        _ => Err(error),
+    }
+}
+
+/// How a form is answered whose fields may be wrong.
+pub(super) fn status_of(errors: &FieldErrors) -> StatusCode {
+    super::sign_in::status_of(errors)
 }
 
 async fn root(Path(slug): Path<String>) -> Redirect {
     Redirect::to(&format!("/realms/{}/account", crate::path_segment(&slug)))
-}
-
-async fn overview(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers).await {
-        Ok(entered) => entered,
-        Err(answer) => return answer,
-    };
-    let shown = show(&web, &cx, &realm, signed_in).await;
-    shown.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
-}
-
-async fn show(web: &Web, cx: &Cx, realm: &RealmState, signed_in: SignedIn) -> Result<Response, Error> {
-    let used = applications(&web.app, realm, &signed_in).await?;
-    let applications =
-        used.into_iter().map(|(name, at)| ApplicationView { name, last_used_at: TimeView::new(at, cx.now) }).collect();
-    let SignedIn { session, user } = signed_in;
-    let slug = &realm.realm.slug;
-    let context = OverviewPage {
-        card: Card::new(web.templates.text("account.title"), realm),
-        navigation: Navigation::new(web, realm, ""),
-        console_href: user.admin_role.map(|_| format!("/admin/{slug}/users")),
-        sign_out_action: format!("/realms/{slug}/account/sign-out"),
-        applications,
-        user: UserView {
-            initials: initials(user.display_name()),
-            hue: hue(&user.id.to_string()),
-            name: user.display_name().to_owned(),
-            email_verified: user.email_state == VerificationState::Verified,
-            email: user.email,
-            username: user.username,
-            signed_in_at: TimeView::new(session.authenticated_at, cx.now),
-        },
-    };
-    Ok(page(web, StatusCode::OK, "card/account/overview.html", &context))
 }
 
 async fn leave(

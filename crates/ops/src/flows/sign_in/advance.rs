@@ -124,6 +124,7 @@ async fn begin_session(app: &App, cx: &Cx, realm: &Arc<RealmState>, flow: Flow, 
     };
     let codes = flow.request.as_ref().zip(code.as_ref());
     let redirect = codes.map(|(request, (token, _))| success(request, &realm.issuer, token.expose()));
+    let redirect = redirect.or_else(|| flow.back.clone());
     let remember = Duration::from_secs(settings.remembered_device_seconds);
     let device = (proof.remember && !remember.is_zero()).then(|| Token::generate(app.rng(), Prefix::Bare));
     let device_hash = device.as_ref().map(Token::hash);

@@ -65,7 +65,7 @@ async fn list(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Response {
-    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers).await {
+    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers, "/activity").await {
         Ok(entered) => entered,
         Err(answer) => return answer,
     };
@@ -96,7 +96,7 @@ async fn show(
     }
     let context = ActivityPage {
         card: Card::new(web.templates.text("account.activity.title"), realm),
-        navigation: Navigation::new(web, realm, "/activity"),
+        navigation: Navigation::new(web, realm, signed_in, "/activity"),
         events,
         earlier_href: found.next.map(|cursor| format!("{own}?cursor={}", cursor.encode())),
         latest_href,

@@ -45,7 +45,7 @@ async fn list(
     Path(slug): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers).await {
+    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers, "/applications").await {
         Ok(entered) => entered,
         Err(answer) => return answer,
     };
@@ -57,7 +57,7 @@ async fn show(web: &Web, cx: &Cx, realm: &RealmState, signed_in: &SignedIn) -> R
     let used = list_applications(&web.app, cx, signed_in).await?;
     let context = ApplicationsPage {
         card: Card::new(web.templates.text("account.applications.title"), realm),
-        navigation: Navigation::new(web, realm, "/applications"),
+        navigation: Navigation::new(web, realm, signed_in, "/applications"),
         applications: used
             .into_iter()
             .map(|one| Row {

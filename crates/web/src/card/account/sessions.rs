@@ -64,7 +64,7 @@ async fn list(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Response {
-    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers).await {
+    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers, "/sessions").await {
         Ok(entered) => entered,
         Err(answer) => return answer,
     };
@@ -98,7 +98,7 @@ async fn show(
     };
     let context = SessionsPage {
         card: Card::new(web.templates.text("account.sessions.title"), realm),
-        navigation: Navigation::new(web, realm, "/sessions"),
+        navigation: Navigation::new(web, realm, signed_in, "/sessions"),
         done: done.map(|id| web.templates.text(id)),
         sessions: found.into_iter().map(row).collect(),
         end_others_action: href(realm, "/sessions/end-others"),
@@ -112,7 +112,7 @@ async fn end(
     Path((slug, session)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers).await {
+    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers, "/sessions").await {
         Ok(entered) => entered,
         Err(answer) => return answer,
     };
@@ -137,7 +137,7 @@ async fn end_others(
     Path(slug): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers).await {
+    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers, "/sessions").await {
         Ok(entered) => entered,
         Err(answer) => return answer,
     };
