@@ -22,7 +22,10 @@ use crate::{
     authenticators::{Listed, list_in, recovery_codes, state::remove_in, totp},
     crypto::{B64, Secret, totp::TotpSecret},
     cx::Detail,
-    flows::sign_in::{actions::TotpSetUp, advance::standing_in},
+    flows::{
+        rules::Standing,
+        sign_in::{actions::TotpSetUp, advance::standing_in},
+    },
     sessions::SignedIn,
 };
 
@@ -31,13 +34,26 @@ const SET_UP_FOR: Duration = Duration::from_secs(3600);
 /// The longest name of an authenticator, in characters.
 const MAX_LABEL: usize = 60;
 
-/// All of the user's own authenticators.
+/// All of the user's own authenticators, and what keeps them from removing each, in the same order.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn list(app: &App, realm: &Arc<RealmState>, signed_in: &SignedIn) -> Result<Listed> {
-    let (realm, user) = (realm.clone(), signed_in.user.clone());
-    app.db().peek(move |tx| list_in(tx, &realm.realm.settings, &user)).await
+pub async fn list(
+    app: &App,
+    cx: &Cx,
+    realm: &Arc<RealmState>,
+    signed_in: &SignedIn,
+) -> Result<(Listed, Vec<Option<Kept>>)> {
+    let (now, realm, user) = (cx.now, realm.clone(), signed_in.user.clone());
+    app.db()
+        .peek(move |tx| {
+            let settings = &realm.realm.settings;
+            let listed = list_in(tx, settings, &user)?;
+            let standing = standing_in(tx, settings, user.clone())?;
+            let kept = listed.authenticators.iter().map(|one| kept_by(settings, &standing, one, now)).collect();
+            Ok((listed, kept))
+        })
+        .await
 }
 
 /// Whether the realm has a use for an authenticator app.
@@ -254,28 +270,32 @@ fn find_in(
     user: &User,
     id: AuthenticatorId,
 ) -> Result<(Authenticator, Option<Kept>)> {
-    let mut standing = standing_in(tx, settings, user.clone())?;
+    let standing = standing_in(tx, settings, user.clone())?;
     let one = standing.authenticators.iter().find(|one| one.id == id).cloned();
     let one = one.ok_or_else(|| Error::not_found("authenticator"))?;
-    let needed = standing.needs_second_factor(settings, cx.now);
-    let had = standing.second_factors(settings, &[], cx.now).contains(&one.kind);
-    standing.authenticators.retain(|other| other.id != id);
-    let kept = if !one.is_usable(cx.now) {
+    let kept = kept_by(settings, &standing, &one, cx.now);
+    Ok((one, kept))
+}
+
+/// What keeps somebody who stands like this from removing one of their authenticators.
+fn kept_by(settings: &RealmSettings, standing: &Standing, one: &Authenticator, now: Timestamp) -> Option<Kept> {
+    let mut without = standing.clone();
+    without.authenticators.retain(|other| other.id != one.id);
+    let is_second_step = standing.needs_second_factor(settings, now)
+        && standing.second_factors(settings, &[], now).contains(&one.kind)
+        && without.needs_second_factor(settings, now)
+        && without.second_factors(settings, &[], now).is_empty();
+    if !one.is_usable(now) {
         Some(Kept::Held)
     } else if one.kind.comes_with_address() {
         Some(Kept::WithAddress)
-    } else if !standing.authenticators.iter().any(|other| leads_in(settings, user, other, cx.now)) {
+    } else if !without.authenticators.iter().any(|other| leads_in(settings, &standing.user, other, now)) {
         Some(Kept::LastWay)
-    } else if had
-        && needed
-        && standing.needs_second_factor(settings, cx.now)
-        && standing.second_factors(settings, &[], cx.now).is_empty()
-    {
+    } else if is_second_step {
         Some(Kept::SecondStep)
     } else {
         None
-    };
-    Ok((one, kept))
+    }
 }
 
 /// Whether a sign-in can begin with it.

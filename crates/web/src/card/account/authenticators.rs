@@ -81,6 +81,8 @@ struct Row {
     device: Option<String>,
     place: Option<String>,
     change_href: Option<String>,
+    /// What that is called: a password is changed, an app replaced.
+    change_label: String,
     name_href: Option<String>,
     remove_href: Option<String>,
 }
@@ -114,7 +116,13 @@ fn status(one: AuthenticatorStatus) -> (&'static str, &'static str) {
     }
 }
 
-async fn row(web: &Web, cx: &Cx, realm: &RealmState, listed: &Listed, one: &Authenticator) -> Result<Row, Error> {
+async fn row(
+    web: &Web,
+    cx: &Cx,
+    realm: &RealmState,
+    listed: &Listed,
+    (one, kept): (&Authenticator, Option<Kept>),
+) -> Result<Row, Error> {
     let application = match &one.last_client_id {
         Some(id) => realm.client(&web.app, id).await?.map(|client| client.name.clone()),
         None => None,
@@ -149,8 +157,13 @@ async fn row(web: &Web, cx: &Cx, realm: &RealmState, listed: &Listed, one: &Auth
         device: one.last_device.as_deref().map(|device| device_words(&web.templates, device)),
         place: one.last_place.clone(),
         change_href: change.filter(|_| free).map(|path| href(realm, path)),
+        change_label: web.templates.text(if kind == AuthenticatorType::Password {
+            "account.change"
+        } else {
+            "authenticator.replace"
+        }),
         name_href: (can_be_named(kind) && free).then(|| own("name")),
-        remove_href: (!kind.comes_with_address() && free).then(|| own("remove")),
+        remove_href: kept.is_none().then(|| own("remove")),
     })
 }
 
@@ -182,9 +195,9 @@ async fn show(
     signed_in: &SignedIn,
     done: Option<&str>,
 ) -> Result<Response, Error> {
-    let listed = authenticators::list(&web.app, realm, signed_in).await?;
+    let (listed, kept) = authenticators::list(&web.app, cx, realm, signed_in).await?;
     let mut rows = Vec::with_capacity(listed.authenticators.len());
-    for one in &listed.authenticators {
+    for one in listed.authenticators.iter().zip(kept) {
         rows.push(row(web, cx, realm, &listed, one).await?);
     }
     let has = |kind: AuthenticatorType| listed.authenticators.iter().any(|one| one.kind == kind);
@@ -234,12 +247,13 @@ struct AppForm {
 
 async fn app_page(
     web: &Web,
+    cx: &Cx,
     realm: &Arc<RealmState>,
     fresh: &Fresh,
     (set_up, state): (TotpSetUp, String),
     errors: &FieldErrors,
 ) -> Result<Response, Error> {
-    let listed = authenticators::list(&web.app, realm, fresh.signed_in()).await?;
+    let (listed, _) = authenticators::list(&web.app, cx, realm, fresh.signed_in()).await?;
     let context = AppPage {
         card: Card::new(web.templates.text("sign_in.configure_otp.title"), realm),
         navigation: Navigation::new(web, realm, fresh.signed_in(), PATH),
@@ -265,7 +279,7 @@ async fn begin_app(
         Err(answer) => return answer,
     };
     let shown = match authenticators::begin_app(&web.app, &cx, &realm, &fresh) {
-        Ok(begun) => app_page(&web, &realm, &fresh, begun, &FieldErrors::new()).await,
+        Ok(begun) => app_page(&web, &cx, &realm, &fresh, begun, &FieldErrors::new()).await,
         Err(error) => Err(error),
     };
     shown.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
@@ -308,7 +322,7 @@ async fn confirm_app(
         Ok(None) => Ok(see_other(&href(&realm, "/authenticators?done=app"))),
         Err(error) => match mendable(error) {
             Ok(errors) => match authenticators::app_again(&web.app, &cx, &realm, &fresh, &form.state) {
-                Ok(set_up) => app_page(&web, &realm, &fresh, (set_up, form.state), &errors).await,
+                Ok(set_up) => app_page(&web, &cx, &realm, &fresh, (set_up, form.state), &errors).await,
                 Err(error) => Err(error),
             },
             Err(error) => Err(error),
@@ -340,8 +354,8 @@ async fn ask_codes(
         Ok(entered) => entered,
         Err(answer) => return answer,
     };
-    let listed = match authenticators::list(&web.app, &realm, fresh.signed_in()).await {
-        Ok(listed) => listed,
+    let listed = match authenticators::list(&web.app, &cx, &realm, fresh.signed_in()).await {
+        Ok((listed, _)) => listed,
         Err(error) => return error_page(&web, &error, cx.request_id, Some(&realm)),
     };
     if !recovery_codes_are_used(&realm.realm.settings, &listed.authenticators) {

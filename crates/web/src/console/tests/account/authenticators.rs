@@ -122,6 +122,7 @@ async fn nobody_locks_themselves_out_or_undoes_what_an_administrator_did() {
     let mut ana = at_home(&server, ANA).await;
     let password = id_of(&server, user, AuthenticatorType::Password).await;
     let remove = at(&format!("/authenticators/{password}/remove"));
+    ana.get(&at("/authenticators")).await.sees(">Change<").lacks(&remove);
     ana.get(&remove)
         .await
         .is(StatusCode::OK)
