@@ -58,6 +58,7 @@ pub(crate) async fn app_with(
         hashing: password::Config::default(),
         mail: services.mail,
         breaches: services.breaches,
+        places: services.places,
     };
     App::open(config).await.map_err(|error| match &error.context {
         Some(context) => format!("{error} ({context})"),

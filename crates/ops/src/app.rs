@@ -1,6 +1,6 @@
 //! The application: what every operation works with.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use denizen_model::{RealmId, Timestamp, realms::MAIN_REALM};
 use denizen_store::{self as store, Db, Location};
@@ -13,6 +13,7 @@ use crate::{
     messages::{Mail, Mailer},
     oauth::access_tokens::VerifiedTokens,
     passwords::{self, Breaches},
+    places::Places,
 };
 
 /// Tells the time.
@@ -34,6 +35,8 @@ pub struct Config {
     pub hashing: password::Config,
     /// Where mails go.
     pub mail: Mail,
+    /// What knows where addresses are.
+    pub places: Places,
     /// Where breached passwords are looked up.
     pub breaches: passwords::Source,
 }
@@ -57,6 +60,7 @@ struct Inner {
     jobs: Notify,
     mailer: Mailer,
     limits: Limits,
+    places: Places,
     breaches: Breaches,
 }
 
@@ -106,6 +110,7 @@ impl App {
                 jobs: Notify::new(),
                 mailer,
                 limits: Limits::default(),
+                places: config.places,
                 breaches: Breaches::new(config.breaches),
             }),
         };
@@ -169,6 +174,12 @@ impl App {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.inner.limits
+    }
+
+    /// The place of an address, where a GeoIP database is configured and knows it.
+    #[must_use]
+    pub fn place_of(&self, ip: Option<IpAddr>) -> Option<String> {
+        self.inner.places.find(ip?)
     }
 
     pub(crate) fn mailer(&self) -> &Mailer {

@@ -1,6 +1,7 @@
 //! The API as its callers see it: the real router over a real application.
 
 mod attributes;
+mod backchannel;
 mod contract;
 mod diagnosis;
 mod duplicates;
@@ -33,6 +34,7 @@ use denizen_ops::{
     },
     messages::Mail,
     passwords::Source,
+    places::Places,
     users,
 };
 use serde_json::Value;
@@ -90,6 +92,7 @@ impl Fixture {
             rng,
             hashing: password::Config { threads: 1, queue: 16, params: Params::new(8, 1, 1).unwrap() },
             mail: Mail::Demo,
+            places: Places::default(),
             breaches,
         };
         let app = App::open(config).await.unwrap();

@@ -106,7 +106,8 @@ pub async fn update_password_step(
     advance(app, cx, realm, flow).await
 }
 
-fn replace_password(tx: &mut WriteTx<'_>, cx: &Cx, before: &User, password: &StoredPassword) -> Result<()> {
+/// Puts a password in the place of the one there was, and with it nothing that asks for a new one, no remembered browsers.
+pub(crate) fn replace_password(tx: &mut WriteTx<'_>, cx: &Cx, before: &User, password: &StoredPassword) -> Result<()> {
     store::authenticators::put_password(tx, before.realm_id, before.id, password, cx.now)?;
     store::remembered_devices::forget_all(tx, before.realm_id, before.id)?;
     let user = User { requires_password_reset: false, updated_at: cx.now, ..before.clone() };
@@ -122,6 +123,13 @@ pub struct TotpSetUp {
     pub text: Secret,
 }
 
+impl TotpSetUp {
+    /// How a secret is shown for somebody's account in a realm.
+    pub(crate) fn of(realm: &RealmState, account: &str, secret: &TotpSecret) -> Self {
+        Self { picture: secret.picture(&realm.realm.display_name, account), text: secret.to_text() }
+    }
+}
+
 /// The secret that a flow sets up, as its page shows it.
 ///
 /// # Errors
@@ -129,7 +137,7 @@ pub struct TotpSetUp {
 pub fn totp_set_up(realm: &RealmState, flow: &Flow) -> Result<TotpSetUp> {
     let secret = flow.totp().ok_or_else(flow_expired)?;
     let account = flow.identifier.as_deref().unwrap_or("account");
-    Ok(TotpSetUp { picture: secret.picture(&realm.realm.display_name, account), text: secret.to_text() })
+    Ok(TotpSetUp::of(realm, account, &secret))
 }
 
 /// Takes the first code of an app that is set up, keeps it in the place of an earlier one, and goes on; by way of new
@@ -159,12 +167,7 @@ pub async fn configure_otp_step(
     let id = new.id;
     app.write(cx, move |mut tx| {
         let user = store::users::find(&mut tx, user.realm_id, user.id)?.ok_or_else(flow_expired)?;
-        let mut events = totp::replace_in(&mut tx, &app2, &own, &user, &new, &secret, step)?;
-        if let Some(codes) = &kept {
-            events.extend(recovery_codes::replace_in(&mut tx, &app2, &own, &user, codes)?);
-        }
-        store::required_actions::remove(&mut tx, user.realm_id, user.id, RequiredAction::ConfigureOtp)?;
-        store::remembered_devices::forget_all(&mut tx, user.realm_id, user.id)?;
+        let events = totp::set_up_in(&mut tx, &app2, &own, &user, &new, (&secret, step), kept.as_deref())?;
         let mut events: Vec<_> =
             events.into_iter().map(|event| complete(event, client.as_deref(), None).detail("required", true)).collect();
         let first = events.remove(0);

@@ -11,14 +11,14 @@ use super::support::{Browser, OWNER, PASSWORD, Page, Server};
 const ANA: &str = "ana@example.com";
 
 /// The code that an app shows at the server's time.
-fn code(server: &Server, secret: &str) -> String {
+pub(super) fn code(server: &Server, secret: &str) -> String {
     let secret = Secret::try_from_base32(secret.replace(' ', "")).unwrap();
     let now = u64::try_from(server.app.now().as_secs()).unwrap();
     Builder::new().with_secret(secret).build_noncompliant().generate(now).to_string()
 }
 
 /// What stands between two marks of a page.
-fn between<'p>(page: &'p Page, before: &str, after: &str) -> &'p str {
+pub(super) fn between<'p>(page: &'p Page, before: &str, after: &str) -> &'p str {
     let rest = page.body.split(before).nth(1).unwrap_or_else(|| panic!("no {before} in {}", page.body));
     rest.split(after).next().unwrap()
 }

@@ -8,7 +8,6 @@ mod authenticators;
 mod bulk;
 mod confirm;
 mod contacts;
-pub(super) mod declared;
 mod details;
 mod diagnosis;
 mod duplicates;
