@@ -94,12 +94,34 @@ pub(crate) struct MailOptions {
     pub(crate) mail_from: Option<String>,
 }
 
+/// Which gateway takes the text messages.
+#[derive(Args, Clone, Default)]
+pub(crate) struct SmsOptions {
+    /// SMS gateway that text messages are posted to, as https://user:password@host/path
+    #[arg(long, env = "DENIZEN_SMS_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) sms_url: Option<String>,
+    /// Headers for the SMS gateway, one a line, as "Authorization: Bearer …"
+    #[arg(long, env = "DENIZEN_SMS_HEADERS", value_name = "LINES", hide_env_values = true)]
+    pub(crate) sms_headers: Option<String>,
+    /// File with the headers for the SMS gateway
+    #[arg(long, env = "DENIZEN_SMS_HEADERS_FILE", value_name = "FILE")]
+    pub(crate) sms_headers_file: Option<PathBuf>,
+    /// What the SMS gateway is sent, JSON or a form, with {to}, {text} and {id}
+    #[arg(long, env = "DENIZEN_SMS_BODY", value_name = "TEMPLATE", hide_env_values = true)]
+    pub(crate) sms_body: Option<String>,
+    /// How many seconds the SMS gateway may take [default: 20]
+    #[arg(long, env = "DENIZEN_SMS_TIMEOUT", value_name = "SECONDS")]
+    pub(crate) sms_timeout: Option<u64>,
+}
+
 #[derive(Args, Clone, Default)]
 pub(crate) struct ServeOptions {
     #[command(flatten)]
     pub(crate) storage: StorageOptions,
     #[command(flatten)]
     pub(crate) mail: MailOptions,
+    #[command(flatten)]
+    pub(crate) sms: SmsOptions,
     /// Address to listen on [default: 127.0.0.1:7000]
     #[arg(long, env = "DENIZEN_LISTEN", value_name = "ADDR")]
     pub(crate) listen: Option<String>,
@@ -157,6 +179,8 @@ pub(crate) struct DoctorOptions {
     pub(crate) storage: StorageOptions,
     #[command(flatten)]
     pub(crate) mail: MailOptions,
+    #[command(flatten)]
+    pub(crate) sms: SmsOptions,
     /// Answer in JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -9,10 +9,10 @@ use serde::Deserialize;
 
 use denizen_ops::{
     crypto::Secret,
-    messages::{Mail, SmtpConfig},
+    messages::{Mail, Sms, SmsConfig, SmtpConfig},
 };
 
-use crate::cli::{MailOptions, ServeOptions, StorageOptions};
+use crate::cli::{MailOptions, ServeOptions, SmsOptions, StorageOptions};
 
 /// The configuration file. An unknown key is an error, so that a mistyped one is never silently ignored.
 #[derive(Deserialize, Default)]
@@ -28,6 +28,11 @@ struct File {
     smtp_user: Option<String>,
     smtp_password: Option<String>,
     mail_from: Option<String>,
+    sms_url: Option<String>,
+    sms_headers: Option<String>,
+    sms_headers_file: Option<PathBuf>,
+    sms_body: Option<String>,
+    sms_timeout: Option<u64>,
 }
 
 /// Where the data is, decided.
@@ -44,6 +49,7 @@ pub(crate) struct Server {
     pub(crate) public_url: String,
     pub(crate) behind_proxy: bool,
     pub(crate) mail: Mail,
+    pub(crate) sms: Sms,
 }
 
 fn read(path: Option<&Path>) -> Result<File, String> {
@@ -86,10 +92,37 @@ fn mail_of(options: &MailOptions, file: &mut File) -> Result<Mail, String> {
     }
 }
 
-/// The configuration of a command that needs the data and the mail server.
-pub(crate) fn storage_and_mail(options: &StorageOptions, mail: &MailOptions) -> Result<(Storage, Mail), String> {
+fn sms_of(options: &SmsOptions, file: &mut File) -> Result<Sms, String> {
+    let address = options.sms_url.clone().or(file.sms_url.take()).map(Secret::new);
+    let headers = options.sms_headers.clone().or(file.sms_headers.take()).map(Secret::new);
+    let path = options.sms_headers_file.clone().or(file.sms_headers_file.take());
+    let body = options.sms_body.clone().or(file.sms_body.take());
+    let timeout = options.sms_timeout.or(file.sms_timeout.take());
+    let Some(address) = address else {
+        if headers.is_some() || path.is_some() || body.is_some() {
+            return Err("headers or a body for an SMS gateway are given, but not the gateway: give --sms-url".to_owned());
+        }
+        return Ok(Sms::None);
+    };
+    let headers = match (headers, path) {
+        (Some(_), Some(_)) => return Err("give --sms-headers or --sms-headers-file, not both".to_owned()),
+        (headers, None) => headers,
+        (None, Some(path)) => {
+            let text = fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            Some(Secret::new(text))
+        }
+    };
+    SmsConfig::parse(address.expose(), headers.as_ref(), body.as_deref(), timeout).map(Sms::Gateway)
+}
+
+/// The configuration of a command that needs the data, the mail server and the SMS gateway.
+pub(crate) fn storage_and_messages(
+    options: &StorageOptions,
+    mail: &MailOptions,
+    sms: &SmsOptions,
+) -> Result<(Storage, Mail, Sms), String> {
     let mut file = read(options.config.as_deref())?;
-    Ok((storage_of(options, &mut file)?, mail_of(mail, &mut file)?))
+    Ok((storage_of(options, &mut file)?, mail_of(mail, &mut file)?, sms_of(sms, &mut file)?))
 }
 
 /// The configuration of the server.
@@ -100,6 +133,7 @@ pub(crate) fn server(options: &ServeOptions) -> Result<Server, String> {
     Ok(Server {
         storage: storage_of(&options.storage, &mut file)?,
         mail: mail_of(&options.mail, &mut file)?,
+        sms: sms_of(&options.sms, &mut file)?,
         public_url: check_public_url(public_url.unwrap_or_else(|| format!("http://{listen}")))?,
         listen,
         behind_proxy: options.behind_proxy || file.behind_proxy.unwrap_or(false),
@@ -142,6 +176,24 @@ mod tests {
         assert!(mail_of(&options, &mut file("")).is_err());
         assert!(mail_of(&MailOptions::default(), &mut file("smtp_url = \"smtps://a:hidden@b\"")).is_err());
         assert!(matches!(mail_of(&MailOptions::default(), &mut file("")), Ok(Mail::None)));
+    }
+
+    #[test]
+    fn the_sms_gateways_headers_may_stand_in_a_file_of_their_own() {
+        let file = |text: &str| toml::from_str::<File>(text).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("headers");
+        fs::write(&path, "Authorization: Bearer hidden\n").unwrap();
+        let options = SmsOptions { sms_headers_file: Some(path), ..SmsOptions::default() };
+        let whole = "sms_url = \"https://sms.example.com/hidden\"\nsms_body = \"to={to}&text={text}\"\nsms_timeout = 5";
+        let sms = sms_of(&options, &mut file(whole)).unwrap();
+        assert_eq!(format!("{sms:?}"), "Gateway(sms.example.com)");
+        assert!(matches!(sms_of(&SmsOptions::default(), &mut file("")), Ok(Sms::None)));
+        assert!(sms_of(&options, &mut file("")).unwrap_err().contains("--sms-url"));
+        let both = SmsOptions { sms_headers: Some("X: hidden".into()), ..options };
+        assert!(sms_of(&both, &mut file(whole)).unwrap_err().contains("not both"));
+        let gone = SmsOptions { sms_headers_file: Some(folder.path().join("gone")), ..SmsOptions::default() };
+        assert!(sms_of(&gone, &mut file(whole)).unwrap_err().contains("cannot read"));
     }
 
     #[test]

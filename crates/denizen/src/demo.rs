@@ -23,7 +23,7 @@ use denizen_ops::{
     crypto::{MasterKey, Rng, Secret, password},
     flows::sign_in::{Flow, check_password_step},
     groups, invitations,
-    messages::Mail,
+    messages::{Mail, Sms},
     oauth::authorize::Request,
     organizations::{self, OrganizationInput},
     realms, roles, setup, users,
@@ -100,6 +100,7 @@ async fn open_demo(folder: &std::path::Path, public_url: &str) -> Result<App, St
         rng,
         hashing: password::Config { params, ..password::Config::default() },
         mail: Mail::Demo,
+        sms: Sms::Demo,
     };
     App::open(config).await.map_err(|error| error.to_string())
 }

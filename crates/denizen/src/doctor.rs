@@ -35,18 +35,19 @@ pub(crate) async fn run(options: &DoctorOptions) -> Result<(), String> {
             Err(format!("{} cannot be right; set the machine's clock", clock()))
         },
     );
-    match config::storage_and_mail(&options.storage, &options.mail) {
+    match config::storage_and_messages(&options.storage, &options.mail, &options.sms) {
         Err(error) => note("configuration", Err(error)),
-        Ok((storage, mail)) => {
+        Ok((storage, mail, sms)) => {
             note("configuration", Ok("understood".to_owned()));
             note("master key", check_master_key(&storage));
-            match open::app_with_mail(&storage, "", false, mail).await {
+            match open::app_with_messages(&storage, "", false, mail, sms).await {
                 Err(error) => note("database", Err(error)),
                 Ok(app) => {
                     note("database", Ok(format!("{} answers, schema up to date, secrets open", app.engine_name())));
                     note("signing keys", check_signing_keys(&app).await);
                     note("owner", check_owner(&app).await);
                     note("mail", check_mail(&app).await);
+                    note("sms", check_sms(&app).await);
                 }
             }
         }
@@ -93,13 +94,27 @@ async fn check_signing_keys(app: &App) -> Result<String, String> {
     if keys == 0 { Err("the realm main has none".to_owned()) } else { Ok(format!("{keys} in the realm main")) }
 }
 
-async fn check_mail(app: &App) -> Result<String, String> {
-    let (status, answer) = messages::check(app).await.map_err(|error| error.to_string())?;
-    let waiting = match status.waiting {
+fn waiting(messages: u64) -> String {
+    match messages {
         0 => "nothing waits".to_owned(),
         1 => "1 message waits".to_owned(),
         more => format!("{more} messages wait"),
-    };
+    }
+}
+
+async fn check_sms(app: &App) -> Result<String, String> {
+    let status = messages::overview(app).await.map_err(|error| error.to_string())?;
+    let waiting = waiting(status.sms_waiting);
+    // Whether it would take a text can only be told by sending one.
+    Ok(match status.sms_gateway {
+        Some(place) => format!("gateway at {place}, {waiting}"),
+        None => format!("no gateway, so no text messages; {waiting}"),
+    })
+}
+
+async fn check_mail(app: &App) -> Result<String, String> {
+    let (status, answer) = messages::check(app).await.map_err(|error| error.to_string())?;
+    let waiting = waiting(status.waiting);
     match (status.server, answer) {
         // Denizen works without; the words say what does not.
         (None, _) => Ok(format!("no mail server; {waiting} to be sent until --smtp-url and --mail-from are given")),

@@ -11,7 +11,7 @@ use denizen_model::Timestamp;
 use denizen_ops::{
     App, Clock, Config, Location,
     crypto::{MasterKey, Rng, password},
-    messages::Mail,
+    messages::{Mail, Sms},
 };
 
 use crate::config::Storage;
@@ -36,15 +36,16 @@ pub(crate) fn location(storage: &Storage) -> Location {
 /// Opens the application. With `create`, an absent data folder and master key are made; without, they must be
 /// there, so that a mistyped path is an error and not a new database.
 pub(crate) async fn app(storage: &Storage, public_url: &str, create: bool) -> Result<App, String> {
-    app_with_mail(storage, public_url, create, Mail::None).await
+    app_with_messages(storage, public_url, create, Mail::None, Sms::None).await
 }
 
-/// As [`app`], for what also sends mails.
-pub(crate) async fn app_with_mail(
+/// As [`app`], for what also sends messages.
+pub(crate) async fn app_with_messages(
     storage: &Storage,
     public_url: &str,
     create: bool,
     mail: Mail,
+    sms: Sms,
 ) -> Result<App, String> {
     if storage.database.is_none() && !create && !storage.data.join("denizen.db").exists() {
         return Err(format!("there is no database in {}; name the data folder with --data", storage.data.display()));
@@ -58,6 +59,7 @@ pub(crate) async fn app_with_mail(
         rng,
         hashing: password::Config::default(),
         mail,
+        sms,
     };
     App::open(config).await.map_err(|error| match &error.context {
         Some(context) => format!("{error} ({context})"),

@@ -19,7 +19,7 @@ pub(crate) async fn run(options: &ServeOptions) -> Result<(), String> {
         None => Some(open::lock(&server.storage.data)?),
         Some(_) => None,
     };
-    let app = open::app_with_mail(&server.storage, &server.public_url, true, server.mail).await?;
+    let app = open::app_with_messages(&server.storage, &server.public_url, true, server.mail, server.sms).await?;
     prepare_owner(&app, options).await?;
     let listener = bind(&server.listen).await?;
     eprintln!("Denizen {} on {} is ready at {}", env!("CARGO_PKG_VERSION"), app.engine_name(), server.public_url);

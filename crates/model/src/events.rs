@@ -118,6 +118,12 @@ event_types! {
     AttributeDefinitionUpdated = "attribute-definition.updated", "Changed the definition of an attribute";
     /// The definition of an attribute was deleted.
     AttributeDefinitionDeleted = "attribute-definition.deleted", "Deleted the definition of an attribute";
+    /// A message got a text of the realm's own.
+    MessageTemplateUpdated = "message-template.updated", "Worded a message";
+    /// A message has its usual text again.
+    MessageTemplateReverted = "message-template.reverted", "Gave a message its usual text again";
+    /// A message was sent to whoever words it.
+    MessageTemplateTested = "message-template.tested", "Sent a test of a message";
     /// A job was started.
     JobCreated = "job.created", "Started a job";
     /// A job ended.
@@ -203,6 +209,8 @@ text_enum! {
         Invitation = "invitation",
         /// The definition of an attribute.
         AttributeDefinition = "attribute_definition",
+        /// What a message says.
+        MessageTemplate = "message_template",
         /// A job.
         Job = "job",
         /// A saved view.

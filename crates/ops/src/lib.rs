@@ -24,6 +24,7 @@ pub mod invitations;
 pub mod jobs;
 pub mod locale;
 pub mod members;
+pub mod message_templates;
 pub mod messages;
 pub mod oauth;
 pub mod organizations;

@@ -165,6 +165,7 @@ fn statements() -> Vec<(&'static str, Sql)> {
         jobs::STATEMENTS,
         invitations::STATEMENTS,
         keys::STATEMENTS,
+        message_templates::STATEMENTS,
         messages::STATEMENTS,
         super::members::STATEMENTS,
         organizations::STATEMENTS,

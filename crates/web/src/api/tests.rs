@@ -29,7 +29,7 @@ use denizen_ops::{
         MasterKey, Rng,
         password::{self, Params},
     },
-    messages::Mail,
+    messages::{Mail, Sms},
     users,
 };
 use serde_json::Value;
@@ -82,6 +82,7 @@ impl Fixture {
             rng,
             hashing: password::Config { threads: 1, queue: 16, params: Params::new(8, 1, 1).unwrap() },
             mail: Mail::Demo,
+            sms: Sms::Demo,
         };
         let app = App::open(config).await.unwrap();
         let router = router(Web::new(app.clone(), Options::default()).unwrap());

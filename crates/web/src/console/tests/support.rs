@@ -21,7 +21,7 @@ use denizen_model::{
 use denizen_ops::{
     App, Config, Cx, Location, admins,
     crypto::{MasterKey, Rng, password},
-    messages::{self, Mail},
+    messages::{self, Mail, Sms},
     realms, setup, users,
 };
 use http::{Method, Request, StatusCode, header};
@@ -60,6 +60,7 @@ impl Server {
             rng,
             hashing: password::Config { threads: 1, queue: 64, params },
             mail: Mail::Demo,
+            sms: Sms::Demo,
         })
         .await
         .unwrap();
