@@ -6,6 +6,7 @@ mod import;
 mod jobs;
 mod list;
 mod mail;
+mod messages;
 mod pages;
 mod profile;
 mod safety;
