@@ -100,7 +100,9 @@ fn sms_of(options: &SmsOptions, file: &mut File) -> Result<Sms, String> {
     let timeout = options.sms_timeout.or(file.sms_timeout.take());
     let Some(address) = address else {
         if headers.is_some() || path.is_some() || body.is_some() {
-            return Err("headers or a body for an SMS gateway are given, but not the gateway: give --sms-url".to_owned());
+            return Err(
+                "headers or a body for an SMS gateway are given, but not the gateway: give --sms-url".to_owned()
+            );
         }
         return Ok(Sms::None);
     };

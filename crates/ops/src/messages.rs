@@ -292,7 +292,8 @@ pub(crate) fn usual_text(app: &App, template: Template, language: &str) -> Resul
 
 /// What stands for the values of a template in a preview.
 fn sample_values(app: &App, realm: &Realm, template: Template) -> (String, Vec<(&'static str, &'static str)>) {
-    let path = if template.needs() == Some("link") { "sample?token=0123456789abcdefghijklmnopqrstuv" } else { "account" };
+    let path =
+        if template.needs() == Some("link") { "sample?token=0123456789abcdefghijklmnopqrstuv" } else { "account" };
     let link = format!("{}/realms/{}/{path}", app.public_url(), realm.slug);
     let named = template.variables().iter().filter(|variable| !["brand", "link"].contains(&variable.name));
     (link, named.map(|variable| (variable.name, variable.sample)).collect())
@@ -338,7 +339,8 @@ pub(crate) fn prepare_test(
     user_id: Option<UserId>,
     to: &str,
 ) -> Result<Prepared> {
-    let path = if template.needs() == Some("link") { "sample?token=0123456789abcdefghijklmnopqrstuv" } else { "account" };
+    let path =
+        if template.needs() == Some("link") { "sample?token=0123456789abcdefghijklmnopqrstuv" } else { "account" };
     let (_, more) = sample_values(app, realm, template);
     let more: Vec<_> = more.into_iter().filter(|(name, _)| !["email", "expires"].contains(name)).collect();
     let draft = Draft {
@@ -421,8 +423,9 @@ pub struct MailStatus {
 }
 
 async fn status_in(app: &App, realm: Option<RealmId>) -> Result<MailStatus> {
-    let count = |tx: &mut store::ReadTx<'_>, channel| store::messages::count_waiting(tx, channel, realm);
-    let counted = move |tx: &mut store::ReadTx<'_>| Ok::<_, Error>((count(tx, Channel::Email)?, count(tx, Channel::Sms)?));
+    let count = move |tx: &mut store::ReadTx<'_>, channel| store::messages::count_waiting(tx, channel, realm);
+    let counted =
+        move |tx: &mut store::ReadTx<'_>| Ok::<_, Error>((count(tx, Channel::Email)?, count(tx, Channel::Sms)?));
     let (waiting, sms_waiting) = app.db().read(counted).await?;
     let server = match &app.mailer().mail {
         Way::Smtp(smtp) => Some((smtp.config().place(), smtp.config().from())),

@@ -4,11 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Channel, Template};
-use crate::{
-    RealmId, Timestamp,
-    text::has_control,
-    validation::FieldErrors,
-};
+use crate::{RealmId, Timestamp, text::has_control, validation::FieldErrors};
 
 /// The languages that messages can have texts in, as language tags (BCP 47). The first is the one for readers of any
 /// other language.

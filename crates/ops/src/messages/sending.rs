@@ -12,7 +12,7 @@ use std::{
 use axum::{Router, extract::State, http::HeaderMap, routing::post};
 use denizen_model::{
     messages::LANGUAGES,
-    users::{NewHuman, User},
+    users::{NewHuman, NewPassword, User},
 };
 use denizen_store::{Events, Location};
 use tokio::sync::Semaphore;
@@ -24,8 +24,7 @@ use super::{
 use crate::{
     Config,
     crypto::{MasterKey, Rng, Secret, password},
-    events, message_templates,
-    users::{self, NewPassword},
+    events, message_templates, users,
 };
 
 static SEED: AtomicU64 = AtomicU64::new(70_000);
@@ -142,8 +141,11 @@ struct SinkState {
 impl Sink {
     async fn start(answers: &[u16]) -> Self {
         let gate = Semaphore::new(Semaphore::MAX_PERMITS);
-        let state =
-            Arc::new(SinkState { taken: Mutex::default(), answers: Mutex::new(answers.iter().copied().collect()), gate });
+        let state = Arc::new(SinkState {
+            taken: Mutex::default(),
+            answers: Mutex::new(answers.iter().copied().collect()),
+            gate,
+        });
         let router = Router::new().route("/send", post(take)).with_state(state.clone());
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -180,7 +182,10 @@ async fn a_code_goes_to_the_gateway_and_is_kept_nowhere() {
     assert!(place.app.sms_configured());
     place.send(place.code("493816").unwrap()).await;
     let waiting = place.newest().await;
-    assert_eq!((waiting.channel, waiting.recipient.as_str(), waiting.state), (Channel::Sms, PHONE, MessageState::Queued));
+    assert_eq!(
+        (waiting.channel, waiting.recipient.as_str(), waiting.state),
+        (Channel::Sms, PHONE, MessageState::Queued)
+    );
     assert!(waiting.content.contains("•••") && !format!("{waiting:?}").contains("493816"));
     assert_eq!(send_due(&place.app).await.unwrap(), 1);
     let (headers, body) = sink.taken().remove(0);
@@ -223,7 +228,10 @@ async fn a_refusal_is_given_up_at_once_and_an_old_code_too() {
     place.send(place.code("493816").unwrap()).await;
     send_due(&place.app).await.unwrap();
     let shown = place.newest().await;
-    assert_eq!((shown.state, shown.last_error.as_deref()), (MessageState::Failed, Some("The SMS gateway answered 400 Bad Request.")));
+    assert_eq!(
+        (shown.state, shown.last_error.as_deref()),
+        (MessageState::Failed, Some("The SMS gateway answered 400 Bad Request."))
+    );
     assert!(place.sealed(shown.id).await.is_none());
     // A code that has run out is not sent any more.
     place.send(place.code("777777").unwrap()).await;
@@ -231,7 +239,10 @@ async fn a_refusal_is_given_up_at_once_and_an_old_code_too() {
     send_due(&place.app).await.unwrap();
     assert_eq!((sink.taken().len(), place.newest().await.state), (1, MessageState::Failed));
     let failed = place.events("notification.failed").await;
-    assert!(failed.len() == 2 && !failed.concat().contains("493816") && !failed.concat().contains("777777"), "{failed:?}");
+    assert!(
+        failed.len() == 2 && !failed.concat().contains("493816") && !failed.concat().contains("777777"),
+        "{failed:?}"
+    );
 }
 
 #[tokio::test]
@@ -366,7 +377,10 @@ async fn a_realms_own_text_is_used_as_soon_as_it_is_saved_whether_or_not_the_rea
         assert_eq!((shown.subject.as_str(), shown.content.as_str()), ("•••!", format!("Own {round}: •••").as_str()));
         send_due(&place.app).await.unwrap();
         let (_, whole) = mailbox_mail(&place.app, shown.id).await.unwrap();
-        assert_eq!((whole.subject.as_str(), whole.html.as_str()), ("493816!", format!("<p>Own {round}: 493816</p>").as_str()));
+        assert_eq!(
+            (whole.subject.as_str(), whole.html.as_str()),
+            ("493816!", format!("<p>Own {round}: 493816</p>").as_str())
+        );
     }
 }
 

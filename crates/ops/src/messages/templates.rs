@@ -177,9 +177,8 @@ impl Templates {
     /// # Errors
     /// When a template asks for something it is not given: a defect.
     pub(crate) fn render(&self, template: Template, language: &str, values: &Values<'_>) -> Result<Rendered> {
-        let made = |language: &str| {
-            assemble(template, values, |part, context| self.part(language, template, part, context))
-        };
+        let made =
+            |language: &str| assemble(template, values, |part, context| self.part(language, template, part, context));
         if language == FALLBACK || !self.languages.contains_key(language) {
             return made(FALLBACK);
         }
@@ -233,7 +232,8 @@ fn either(name: &str, with: &str, without: &str) -> String {
     if with == without {
         return with.to_owned();
     }
-    let (a, b): (Vec<&str>, Vec<&str>) = (with.split_inclusive('\n').collect(), without.split_inclusive('\n').collect());
+    let (a, b): (Vec<&str>, Vec<&str>) =
+        (with.split_inclusive('\n').collect(), without.split_inclusive('\n').collect());
     let same = |(a, b): &(&&str, &&str)| a == b;
     let first = a.iter().zip(&b).take_while(same).count();
     let shortest = a.len().min(b.len()) - first;

@@ -178,7 +178,9 @@ const PREVIEW_POLICY: HeaderValue = HeaderValue::from_static(
 fn test_target(page: &ConsoleCx, channel: Channel) -> (Option<String>, &'static str) {
     let user = page.user();
     match channel {
-        Channel::Email if !page.app().sends_mail() => (None, "No mail server is configured, so there is nothing to test."),
+        Channel::Email if !page.app().sends_mail() => {
+            (None, "No mail server is configured, so there is nothing to test.")
+        }
         Channel::Email => (user.email.clone(), "A test goes to your own address, and your account has none."),
         Channel::Sms if !page.app().sms_configured() => {
             (None, "No SMS gateway is configured, so there is nothing to test.")
@@ -222,7 +224,8 @@ async fn form(page: &ConsoleCx, which: Which, typed: Option<(TemplateText, i64)>
     };
     let at = at(page, template);
     let name = "console/messages/form.html";
-    let answer = if content.errors.is_empty() { page.page(name, at, &content) } else { page.refused(name, at, &content) };
+    let answer =
+        if content.errors.is_empty() { page.page(name, at, &content) } else { page.refused(name, at, &content) };
     let mut response = answer?;
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
     Ok(response)

@@ -48,7 +48,11 @@ async fn a_message_is_worded_used_and_brought_back() {
     assert_eq!(put(&fixture, &key, &place, &[("if-match", "\"0\"")], &own("x")).await.status, 412);
     let set = put(&fixture, &key, &place, &[("if-match", "\"1\"")], &own("Hello from {{ brand }}")).await;
     assert_eq!((set.header("etag"), &set.body["state"]), ("\"2\"", &json!("overridden")));
-    assert_eq!(put(&fixture, &key, &place, &[], &own("Hello from {{ brand }}")).await.header("etag"), "\"2\"", "nothing new");
+    assert_eq!(
+        put(&fixture, &key, &place, &[], &own("Hello from {{ brand }}")).await.header("etag"),
+        "\"2\"",
+        "nothing new"
+    );
     let (subject, text) = verification(&fixture, &key, "ana@example.com", "en-GB").await;
     assert_eq!(subject, "Hello from Main");
     assert!(text.starts_with("Open http://localhost:7000/realms/main/verify-email?token="), "{text}");
@@ -57,7 +61,10 @@ async fn a_message_is_worded_used_and_brought_back() {
     assert_ne!(subject, "Hello from Main");
     let listed = fixture.get(&key, PLACE).await.body;
     let changed = listed["items"].as_array().unwrap().iter().filter(|item| item["state"] == "overridden");
-    assert_eq!(changed.map(|item| format!("{} {}", item["template"], item["language"])).collect::<Vec<_>>(), ["\"verify-email\" \"en\""]);
+    assert_eq!(
+        changed.map(|item| format!("{} {}", item["template"], item["language"])).collect::<Vec<_>>(),
+        ["\"verify-email\" \"en\""]
+    );
     assert_eq!(fixture.call(&key, "DELETE", &place, &[("if-match", "\"1\"")], None).await.status, 412);
     assert_eq!(fixture.call(&key, "DELETE", &place, &[("if-match", "\"2\"")], None).await.status, 204);
     assert_eq!(fixture.call(&key, "DELETE", &place, &[], None).await.status, 404);

@@ -18,7 +18,11 @@ async fn a_message_is_worded_and_has_its_usual_text_again() {
     list.is(StatusCode::OK).sees("Email verification").sees("SMS code").sees("Usual text").lacks("Own text<");
     browser.get("/admin/main/palette?q=mess").await.sees("Messages");
     let page = browser.open("/admin/main/messages/verify-email").await;
-    page.is(StatusCode::OK).sees("Usual text").sees("href=&quot;{{ link }}&quot;").sees("{{ expires }}").lacks("/revert");
+    page.is(StatusCode::OK)
+        .sees("Usual text")
+        .sees("href=&quot;{{ link }}&quot;")
+        .sees("{{ expires }}")
+        .lacks("/revert");
     let policy = page.headers["content-security-policy"].to_str().unwrap();
     assert!(policy.contains("frame-src 'self'") && !policy.contains("unsafe"), "{policy}");
     let version = page.hidden("version");
@@ -33,7 +37,8 @@ async fn a_message_is_worded_and_has_its_usual_text_again() {
     let mut good = fields("Hello from {{ brand }}", "Go to {{ link }}\r\nnow", HTML).to_vec();
     good.push(("version", &version));
     browser.submit(PLACE, &good).await.is(StatusCode::OK).sees("Email verification is saved.").sees("Own text");
-    browser.post(PLACE, &[("subject", "x"), ("text", "{{ link }}"), ("html", "{{ link }}"), ("version", &version)])
+    browser
+        .post(PLACE, &[("subject", "x"), ("text", "{{ link }}"), ("html", "{{ link }}"), ("version", &version)])
         .await
         .is(StatusCode::UNPROCESSABLE_ENTITY)
         .sees("Somebody else");
@@ -46,7 +51,9 @@ async fn a_message_is_worded_and_has_its_usual_text_again() {
     browser.get(&format!("{PLACE}/revert")).await.sees("Use the usual text of Email verification?");
     browser.submit(&format!("{PLACE}/revert"), &[]).await.sees("has its usual text again").lacks("Hello from");
     browser.submit(&format!("{PLACE}/revert"), &[]).await.is(StatusCode::NOT_FOUND);
-    for missing in ["/admin/main/messages/nonsense", "/admin/main/messages/verify-email/xx", "/admin/main/messages/nonsense/en"] {
+    for missing in
+        ["/admin/main/messages/nonsense", "/admin/main/messages/verify-email/xx", "/admin/main/messages/nonsense/en"]
+    {
         browser.get(missing).await.is(StatusCode::NOT_FOUND);
     }
 }
@@ -59,7 +66,10 @@ async fn a_preview_runs_nothing_and_shows_what_is_typed() {
     let saved = browser.get(&place).await;
     saved.is(StatusCode::OK).sees("Confirm email address").sees("/realms/main/sample?token=");
     let policy = saved.headers["content-security-policy"].to_str().unwrap();
-    assert!(policy.ends_with("sandbox") && policy.contains("default-src 'none'") && !policy.contains("script"), "{policy}");
+    assert!(
+        policy.ends_with("sandbox") && policy.contains("default-src 'none'") && !policy.contains("script"),
+        "{policy}"
+    );
     assert_eq!(saved.headers["x-frame-options"], "SAMEORIGIN");
     browser.get(&format!("{place}?part=text")).await.sees("<pre>").sees("Confirm your email address for Main");
     let mut fields = vec![("subject", "Typed"), ("text", "<b>{{ link }}"), ("html", "<i>typed</i> {{ link }}")];
