@@ -394,7 +394,7 @@ mod tests {
             ("{{ link }}\n\n{% for x in brand %}{% endfor %}", "Line 3: for cannot be used here"),
             ("{{ link }}{% include 'mail/frame.html' %}", "include cannot be used"),
             ("{{ link }}{% extends 'x' %}", "extends cannot be used"),
-            ("{{ link }}{% set a = brand %}", "set cannot be used"),
+            ("{{ link }}{% set a = brand %}", "= cannot be used here"),
             ("{{ link }}{% macro a() %}{% endmacro %}", "macro cannot be used"),
             ("{{ link }}{% raw %}{{ x }}{% endraw %}", "raw cannot be used"),
             ("{{ link }}{{ self }}", "There is no self here"),
