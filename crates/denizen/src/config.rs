@@ -114,7 +114,8 @@ fn sms_of(options: &SmsOptions, file: &mut File) -> Result<Sms, String> {
             Some(Secret::new(text))
         }
     };
-    SmsConfig::parse(address.expose(), headers.as_ref(), body.as_deref(), timeout).map(Sms::Gateway)
+    SmsConfig::parse(address.expose(), headers.as_ref(), body.as_deref(), timeout)
+        .map(|config| Sms::Gateway(Box::new(config)))
 }
 
 /// The configuration of a command that needs the data, the mail server and the SMS gateway.

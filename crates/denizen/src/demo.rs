@@ -124,6 +124,7 @@ fn at(app: &App, rng: &Rng, now: Timestamp, actor: Actor) -> Cx {
         ip: Some(ip),
         user_agent: pick(rng, AGENTS).map(|agent| (*agent).to_owned()),
         idempotency: None,
+        language: None,
     }
 }
 

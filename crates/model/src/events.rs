@@ -82,6 +82,18 @@ event_types! {
     UserAuthenticatorRegistered = "user.authenticator.registered", "Registered an authenticator";
     /// An authenticator was removed.
     UserAuthenticatorRemoved = "user.authenticator.removed", "Removed an authenticator";
+    /// An authenticator was used up in part: a recovery code.
+    UserAuthenticatorUsed = "user.authenticator.used", "Used a recovery code";
+    /// A lockout rule, or an administrator, locked an authenticator.
+    UserAuthenticatorLocked = "user.authenticator.locked", "Locked an authenticator";
+    /// An administrator unlocked it.
+    UserAuthenticatorUnlocked = "user.authenticator.unlocked", "Unlocked an authenticator";
+    /// An administrator switched an authenticator off.
+    UserAuthenticatorDeactivated = "user.authenticator.deactivated", "Switched an authenticator off";
+    /// An administrator switched it on again.
+    UserAuthenticatorReactivated = "user.authenticator.reactivated", "Switched an authenticator on again";
+    /// A reset was asked for, or cancelled.
+    UserRequiredActionChanged = "user.required-action.changed", "Changed what is required at the next sign-in";
     /// A session began.
     UserSessionCreated = "user.session.created", "Started a session";
     /// A session was ended.

@@ -13,6 +13,7 @@ pub mod ids;
 pub mod imports;
 pub mod invitations;
 pub mod jobs;
+pub mod locales;
 pub mod messages;
 pub mod organizations;
 pub mod pages;

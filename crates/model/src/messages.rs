@@ -5,7 +5,7 @@ mod templates;
 
 use crate::{InvitationId, MessageId, RealmId, Timestamp, UserId, users::text_enum};
 
-pub use templates::{LANGUAGES, MAX_HTML, MAX_SUBJECT, MAX_TEXT, MessageTemplate, TemplateText, Variable, language_of};
+pub use templates::{MAX_HTML, MAX_SUBJECT, MAX_TEXT, MessageTemplate, TemplateText, Variable};
 
 text_enum! {
     /// By which way a message goes.

@@ -1,9 +1,17 @@
 //! Realms and their settings (PRODUCT §2).
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{RealmId, Timestamp, users::text_enum, validation::FieldErrors};
+use crate::{
+    GroupId, RealmId, RoleId, Timestamp,
+    authenticators::{AuthenticatorType, LockoutRule},
+    locales::Language,
+    users::text_enum,
+    validation::FieldErrors,
+};
 
 /// The realm that first start makes; its owners look after all the others.
 pub const MAIN_REALM: &str = "main";
@@ -65,7 +73,48 @@ pub struct RealmSettings {
     pub refresh_token_seconds: u64,
     /// Events older than this are removed, in days.
     pub audit_retention_days: u32,
+    /// What people may sign in with.
+    pub sign_in_methods: Vec<AuthenticatorType>,
+    /// What counts as a second factor. Recovery codes do beside any of them.
+    pub second_factors: Vec<AuthenticatorType>,
+    /// Who needs a second factor.
+    pub second_factor: SecondFactor,
+    /// Holders of these realm roles need one where it is required by role or group.
+    pub second_factor_roles: Vec<RoleId>,
+    /// Members of these groups need one where it is required by role or group.
+    pub second_factor_groups: Vec<GroupId>,
+    /// How long a browser may be remembered in which no second factor is asked for again, in seconds; 0 for never.
+    pub remembered_device_seconds: u64,
+    /// When wrong passwords lock the password.
+    pub password_lockout: LockoutRule,
+    /// When wrong codes lock codes of all kinds.
+    pub otp_lockout: LockoutRule,
+
+    /// The language of pages and mails for people of whom none is known.
+    pub locale: Language,
+    /// The languages that pages and mails can be in, in the order of the pages' menu; the default one among them.
+    #[schema(min_items = 1)]
+    pub locales: Vec<Language>,
 }
+
+text_enum! {
+    /// Who needs a second factor to sign in.
+    SecondFactor {
+        /// Nobody, even where one is set up.
+        Never = "never",
+        /// Whoever has set one up.
+        WhenSetUp = "when_set_up",
+        /// Holders of some roles and members of some groups, and whoever has set one up.
+        ByRoleOrGroup = "by_role_or_group",
+        /// Everybody. Who has none sets one up at their next sign-in.
+        Always = "always",
+    }
+}
+
+/// What can stand in [`RealmSettings::sign_in_methods`].
+pub const SIGN_IN_METHODS: &[AuthenticatorType] = &[AuthenticatorType::Password];
+/// What can stand in [`RealmSettings::second_factors`].
+pub const SECOND_FACTORS: &[AuthenticatorType] = &[AuthenticatorType::Totp];
 
 impl Default for RealmSettings {
     fn default() -> Self {
@@ -81,6 +130,16 @@ impl Default for RealmSettings {
             access_token_seconds: 300,
             refresh_token_seconds: 7 * 24 * 3600,
             audit_retention_days: 365,
+            sign_in_methods: vec![AuthenticatorType::Password],
+            second_factors: vec![AuthenticatorType::Totp],
+            second_factor: SecondFactor::WhenSetUp,
+            second_factor_roles: Vec::new(),
+            second_factor_groups: Vec::new(),
+            remembered_device_seconds: 30 * 24 * 3600,
+            password_lockout: LockoutRule::default(),
+            otp_lockout: LockoutRule::default(),
+            locale: Language::English,
+            locales: Language::ALL.to_vec(),
         }
     }
 }
@@ -100,8 +159,96 @@ impl RealmSettings {
         within("access_token_seconds", self.access_token_seconds, 30, 24 * 3600);
         within("refresh_token_seconds", self.refresh_token_seconds, 60, YEAR);
         within("audit_retention_days", u64::from(self.audit_retention_days), 1, 3660);
+        within("remembered_device_seconds", self.remembered_device_seconds, 0, YEAR);
+        self.password_lockout.check("password_lockout", errors);
+        self.otp_lockout.check("otp_lockout", errors);
+        among("sign_in_methods", &self.sign_in_methods, SIGN_IN_METHODS, errors);
+        if self.sign_in_methods.is_empty() {
+            errors.add("sign_in_methods", "Name at least one.");
+        }
+        among("second_factors", &self.second_factors, SECOND_FACTORS, errors);
+        if self.second_factors.is_empty() && self.second_factor != SecondFactor::Never {
+            errors.add("second_factors", "Name at least one, or let second_factor be never.");
+        }
+        let some = self.second_factor_roles.len() + self.second_factor_groups.len();
+        if self.second_factor == SecondFactor::ByRoleOrGroup && some == 0 {
+            errors.add("second_factor_roles", "Name a role or a group.");
+        }
+        if some > 200 {
+            errors.add("second_factor_roles", "At most 200 roles and groups.");
+        }
         if self.session_idle_seconds > self.session_absolute_seconds {
             errors.add("session_idle_seconds", "Must not be longer than the absolute lifetime.");
+        }
+        let mut seen = HashSet::new();
+        if !self.locales.iter().all(|language| seen.insert(language)) {
+            errors.add("locales", "Must name each language once.");
+        } else if self.locales.is_empty() {
+            errors.add("locales", "Must name at least one language.");
+        } else if !self.locales.contains(&self.locale) {
+            errors.add("locale", "Must be one of the offered languages.");
+        }
+    }
+
+    /// The language for somebody of whom this tag is known: theirs where it is offered, else the default one.
+    #[must_use]
+    pub fn language_for(&self, tag: Option<&str>) -> Language {
+        tag.and_then(|tag| Language::lookup(tag, &self.locales)).unwrap_or(self.locale)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(settings: &RealmSettings) -> Vec<String> {
+        let mut errors = FieldErrors::new();
+        settings.check(&mut errors);
+        errors.iter().map(|(field, _)| field.to_owned()).collect()
+    }
+
+    #[test]
+    fn the_default_language_is_among_the_offered_ones() {
+        use Language::{Arabic, English, German};
+        let of = |locale, locales: &[Language]| RealmSettings {
+            locale,
+            locales: locales.to_vec(),
+            ..RealmSettings::default()
+        };
+        assert_eq!(wrong(&RealmSettings::default()), [""; 0]);
+        assert_eq!(wrong(&of(German, &[English, German])), [""; 0]);
+        assert_eq!(wrong(&of(German, &[English, Arabic])), ["locale"]);
+        assert_eq!(wrong(&of(German, &[])), ["locales"]);
+        assert_eq!(wrong(&of(German, &[German, English, German])), ["locales"]);
+    }
+
+    #[test]
+    fn somebody_reads_their_own_language_where_it_is_offered() {
+        let settings = RealmSettings {
+            locale: Language::German,
+            locales: vec![Language::German, Language::Japanese],
+            ..RealmSettings::default()
+        };
+        assert_eq!(settings.language_for(Some("ja-JP")), Language::Japanese);
+        assert_eq!(settings.language_for(Some("ar")), Language::German);
+        assert_eq!(settings.language_for(None), Language::German);
+    }
+
+    #[test]
+    fn settings_from_before_there_were_languages_offer_all() {
+        let settings: RealmSettings = serde_json::from_str(r#"{"password_min_length":10}"#).unwrap();
+        assert_eq!((settings.locale, settings.locales.len()), (Language::English, Language::ALL.len()));
+    }
+}
+
+/// Whether each value may stand in a field, and stands there once.
+fn among(field: &str, values: &[AuthenticatorType], allowed: &[AuthenticatorType], errors: &mut FieldErrors) {
+    for (place, value) in values.iter().enumerate() {
+        if !allowed.contains(value) {
+            let names: Vec<&str> = allowed.iter().map(|kind| kind.as_str()).collect();
+            errors.add(field, format!("{value} cannot stand here; one of {}.", names.join(", ")));
+        } else if values.iter().take(place).any(|before| before == value) {
+            errors.add(field, format!("{value} is named twice."));
         }
     }
 }

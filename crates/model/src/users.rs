@@ -79,14 +79,6 @@ text_enum! {
     }
 }
 
-text_enum! {
-    /// What a user must do at the next sign-in before they reach their destination, in this order.
-    RequiredAction {
-        /// Choose a new password.
-        UpdatePassword = "update_password",
-    }
-}
-
 /// A user's record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct User {

@@ -1,12 +1,110 @@
 //! Field errors: what is wrong with an input, field by field, in words a person understands.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use crate::text;
 
+/// A sentence about a field that pages can say in their reader's language.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Sentence {
+    /// Its stable id.
+    pub id: &'static str,
+    /// It in English, with placeholders such as `{max}`.
+    pub text: &'static str,
+}
+
+/// What is wrong with a field: in English, for the API and the console, and in parts that pages can translate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    text: Cow<'static, str>,
+    parts: Vec<Part>,
+}
+
+/// A sentence of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its id; `None` for one that there is in English alone.
+    pub id: Option<&'static str>,
+    /// It in English.
+    pub text: Cow<'static, str>,
+    /// What stands for its placeholders.
+    pub values: Vec<(&'static str, String)>,
+}
+
+impl Message {
+    /// A sentence with what stands for its placeholders.
+    #[must_use]
+    pub fn of(sentence: &Sentence, values: &[(&'static str, &dyn ToString)]) -> Self {
+        let values: Vec<(&str, String)> = values.iter().map(|(name, value)| (*name, value.to_string())).collect();
+        let mut text = Cow::Borrowed(sentence.text);
+        for (name, value) in &values {
+            text = Cow::Owned(text.replace(&format!("{{{name}}}"), value));
+        }
+        let part = Part { id: Some(sentence.id), text: text.clone(), values };
+        Self { text, parts: vec![part] }
+    }
+
+    /// This and what else is wrong with the same field.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.text = Cow::Owned(format!("{} {}", self.text, other.text));
+        self.parts.extend(other.parts);
+        self
+    }
+
+    /// The whole in English.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Its sentences.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+}
+
+impl From<Cow<'static, str>> for Message {
+    fn from(text: Cow<'static, str>) -> Self {
+        Self { parts: vec![Part { id: None, text: text.clone(), values: Vec::new() }], text }
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::from(text.to_owned())
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self::from(Cow::Owned(text))
+    }
+}
+
+impl From<&'static Sentence> for Message {
+    fn from(sentence: &'static Sentence) -> Self {
+        Self::of(sentence, &[])
+    }
+}
+
+const CONTROL: Sentence = Sentence { id: "text.control", text: "Must not contain line breaks or control characters." };
+const DECEPTIVE: Sentence =
+    Sentence { id: "text.deceptive", text: "Must not contain invisible or direction-changing characters." };
+const TOO_LONG: Sentence = Sentence { id: "text.too_long", text: "Must be at most {max} characters long." };
+const EMPTY: Sentence = Sentence { id: "text.empty", text: "Must not be empty." };
+const EMAIL: Sentence = Sentence { id: "email.wrong", text: "Must be an email address, such as ana@example.com." };
+const EMAIL_TOO_LONG: Sentence = Sentence { id: "email.too_long", text: "Must be at most 254 characters long." };
+const PHONE: Sentence =
+    Sentence { id: "phone.wrong", text: "Must be a phone number with its country code, such as +4930123456." };
+
+/// The sentences that this module says.
+pub const SENTENCES: &[&Sentence] = &[&CONTROL, &DECEPTIVE, &TOO_LONG, &EMPTY, &EMAIL, &EMAIL_TOO_LONG, &PHONE];
+
 /// Errors by field name. Empty means that the input is acceptable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FieldErrors(BTreeMap<String, String>);
+pub struct FieldErrors(BTreeMap<String, Message>);
 
 impl FieldErrors {
     /// No errors yet.
@@ -17,14 +115,14 @@ impl FieldErrors {
 
     /// One error.
     #[must_use]
-    pub fn one(field: &str, message: impl Into<String>) -> Self {
+    pub fn one(field: &str, message: impl Into<Message>) -> Self {
         let mut errors = Self::default();
         errors.add(field, message);
         errors
     }
 
     /// Notes what is wrong with a field; the first message for a field stands.
-    pub fn add(&mut self, field: &str, message: impl Into<String>) {
+    pub fn add(&mut self, field: &str, message: impl Into<Message>) {
         self.0.entry(field.to_owned()).or_insert_with(|| message.into());
     }
 
@@ -37,12 +135,17 @@ impl FieldErrors {
     /// The message for a field.
     #[must_use]
     pub fn get(&self, field: &str) -> Option<&str> {
-        self.0.get(field).map(String::as_str)
+        self.0.get(field).map(Message::text)
+    }
+
+    /// Field names with what is wrong in each, in order of name; for pages, which tell it in their reader's language.
+    pub fn messages(&self) -> impl Iterator<Item = (&str, &Message)> {
+        self.0.iter().map(|(field, message)| (field.as_str(), message))
     }
 
     /// Field names with their messages, in order of name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(field, message)| (field.as_str(), message.as_str()))
+        self.0.iter().map(|(field, message)| (field.as_str(), message.text()))
     }
 
     /// `Err(self)` when something is wrong.
@@ -56,18 +159,18 @@ impl FieldErrors {
     /// Checks a single-line text: no control or deceptive characters, at most `max` characters.
     pub fn line(&mut self, field: &str, value: &str, max: usize) {
         if text::has_control(value) {
-            self.add(field, "Must not contain line breaks or control characters.");
+            self.add(field, &CONTROL);
         } else if text::has_deceptive(value) {
-            self.add(field, "Must not contain invisible or direction-changing characters.");
+            self.add(field, &DECEPTIVE);
         } else if value.chars().count() > max {
-            self.add(field, format!("Must be at most {max} characters long."));
+            self.add(field, Message::of(&TOO_LONG, &[("max", &max)]));
         }
     }
 
     /// Like [`line`](Self::line), and not empty.
     pub fn required_line(&mut self, field: &str, value: &str, max: usize) {
         if value.trim().is_empty() {
-            self.add(field, "Must not be empty.");
+            self.add(field, &EMPTY);
         } else {
             self.line(field, value, max);
         }
@@ -83,7 +186,7 @@ impl FieldErrors {
 
 impl FromIterator<(String, String)> for FieldErrors {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(iter: I) -> Self {
-        Self(iter.into_iter().collect())
+        Self(iter.into_iter().map(|(field, text)| (field, Message::from(text))).collect())
     }
 }
 
@@ -92,19 +195,18 @@ impl FromIterator<(String, String)> for FieldErrors {
 ///
 /// # Errors
 /// A sentence that says what is wrong.
-pub fn check_email(value: &str) -> Result<(), &'static str> {
-    const WRONG: &str = "Must be an email address, such as ana@example.com.";
+pub fn check_email(value: &str) -> Result<(), &'static Sentence> {
     if value.len() > 254 {
-        return Err("Must be at most 254 characters long.");
+        return Err(&EMAIL_TOO_LONG);
     }
-    let (local, domain) = value.rsplit_once('@').ok_or(WRONG)?;
+    let (local, domain) = value.rsplit_once('@').ok_or(&EMAIL)?;
     let local_ok = !local.is_empty()
         && local.len() <= 64
         && !local.starts_with('.')
         && !local.ends_with('.')
         && !local.contains("..")
         && local.chars().all(|c| c.is_alphanumeric() || (c.is_ascii_graphic() && !"\"(),:;<>@[\\]".contains(c)));
-    if local_ok && is_domain(domain) { Ok(()) } else { Err(WRONG) }
+    if local_ok && is_domain(domain) { Ok(()) } else { Err(&EMAIL) }
 }
 
 /// Whether a text can be a domain name of two labels or more (RFC 1035, section 2.3.4), international letters
@@ -135,11 +237,10 @@ pub fn check_domain(value: &str) -> Result<(), &'static str> {
 ///
 /// # Errors
 /// A sentence that says what is wrong.
-pub fn check_phone(value: &str) -> Result<(), &'static str> {
-    const WRONG: &str = "Must be a phone number with its country code, such as +4930123456.";
-    let digits = value.strip_prefix('+').ok_or(WRONG)?;
+pub fn check_phone(value: &str) -> Result<(), &'static Sentence> {
+    let digits = value.strip_prefix('+').ok_or(&PHONE)?;
     let ok = (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
-    if ok { Ok(()) } else { Err(WRONG) }
+    if ok { Ok(()) } else { Err(&PHONE) }
 }
 
 /// Checks a name that stands in a URL: 1 to 63 lower-case letters, digits and inner hyphens.
@@ -186,6 +287,19 @@ mod tests {
         for bad in ["030123456", "+0123456789", "+12", "+1234567890123456", "+49 30 123"] {
             assert!(check_phone(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn messages_are_english_with_ids_and_values_for_other_languages() {
+        let mut errors = FieldErrors::new();
+        errors.line("name", "Johannes", 5);
+        assert_eq!(errors.get("name"), Some("Must be at most 5 characters long."));
+        let (_, message) = errors.messages().next().unwrap();
+        let [part] = message.parts() else { panic!("{message:?}") };
+        assert_eq!((part.id, part.values.as_slice()), (Some("text.too_long"), &[("max", "5".to_owned())][..]));
+        let both = message.clone().and("More.".into());
+        assert_eq!(both.text(), "Must be at most 5 characters long. More.");
+        assert_eq!(both.parts().len(), 2);
     }
 
     #[test]

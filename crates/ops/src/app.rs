@@ -12,6 +12,7 @@ use tokio::sync::{Notify, RwLock};
 use crate::{
     Error, RealmState, Result,
     crypto::{Hasher, MacKey, MasterKey, Rng, Sealer, password},
+    limits::Limits,
     messages::{Mail, Mailer, OwnTexts, Sms},
     oauth::access_tokens::VerifiedTokens,
 };
@@ -60,6 +61,7 @@ struct Inner {
     verified: VerifiedTokens,
     jobs: Notify,
     mailer: Mailer,
+    limits: Limits,
 }
 
 /// The realms that were read, by both names they go by.
@@ -108,6 +110,7 @@ impl App {
                 verified: VerifiedTokens::default(),
                 jobs: Notify::new(),
                 mailer,
+                limits: Limits::default(),
             }),
         };
         crate::realms::ensure_main(&app).await?;
@@ -166,6 +169,10 @@ impl App {
     /// Rings when a job is waiting.
     pub(crate) fn job_bell(&self) -> &Notify {
         &self.inner.jobs
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.inner.limits
     }
 
     pub(crate) fn mailer(&self) -> &Mailer {

@@ -2,14 +2,15 @@
 
 use denizen_model::{
     UserId,
-    authenticators::Authenticator,
+    authenticators::{Authenticator, AuthenticatorType, Lockout},
     events::{EventType, NewEvent},
     passwords::check_password,
     permissions::markers::{CredentialsReset, CredentialsSet, UsersRead},
+    realms::RealmSettings,
     users::{NewPassword, User, UserKind},
     validation::FieldErrors,
 };
-use denizen_store::{self as store, Events, WriteTx, authenticators::StoredPassword};
+use denizen_store::{self as store, Events, ReadTx, WriteTx, authenticators::StoredPassword, lockouts::Subject};
 
 use crate::{
     App, Cx, Error, May, Result, admins,
@@ -18,22 +19,71 @@ use crate::{
     users::{get_in, prepare_password},
 };
 
+pub(crate) mod recovery_codes;
+pub mod state;
+pub(crate) mod totp;
+
+/// A user's authenticators with how they are counted against.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// All of them, those too that come with an address and were never used.
+    pub authenticators: Vec<Authenticator>,
+    /// Failures and locks.
+    pub lockouts: Vec<Lockout>,
+    /// How many recovery codes are left, where there is a set.
+    pub recovery_codes_left: Option<usize>,
+}
+
 /// All authenticators of a user.
 ///
 /// # Errors
 /// When there is no such user.
-pub async fn list(app: &App, _cx: &Cx, may: May<UsersRead>, user: UserId) -> Result<Vec<Authenticator>> {
-    let realm = may.realm();
+pub async fn list(app: &App, _cx: &Cx, may: May<UsersRead>, user: UserId) -> Result<Listed> {
+    let realm = app.realm_of(may.realm()).await?;
     app.db()
         .read(move |tx| {
-            get_in(tx, realm, user)?;
-            Ok(store::authenticators::list(tx, realm, user)?)
+            let user = get_in(tx, realm.realm.id, user)?;
+            list_in(tx, &realm.realm.settings, &user)
         })
         .await
 }
 
-/// A temporary password: 16 letters and digits in groups, without those that look alike; 79 bits.
-pub(crate) fn temporary_password(rng: &Rng) -> Secret {
+/// [`list`] inside a transaction.
+pub(crate) fn list_in(tx: &mut ReadTx<'_>, settings: &RealmSettings, user: &User) -> Result<Listed> {
+    let rows = store::authenticators::list(tx, user.realm_id, user.id)?;
+    let codes = store::authenticators::list_stored(tx, user.id, AuthenticatorType::RecoveryCodes)?;
+    Ok(Listed {
+        authenticators: with_addresses(rows, user, settings),
+        lockouts: store::lockouts::list(tx, user.realm_id, &Subject::User(user.id))?,
+        recovery_codes_left: codes.first().map(recovery_codes::left).transpose()?,
+    })
+}
+
+/// Rows with those that come with an address: of an address that the user has, where the realm has a use for it.
+pub(crate) fn with_addresses(rows: Vec<Authenticator>, user: &User, settings: &RealmSettings) -> Vec<Authenticator> {
+    let (of_address, mut all): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.kind.comes_with_address());
+    if user.kind == UserKind::Machine {
+        return all;
+    }
+    let kinds = [
+        (AuthenticatorType::EmailCode, &user.email),
+        (AuthenticatorType::MagicLink, &user.email),
+        (AuthenticatorType::SmsCode, &user.phone),
+    ];
+    for (kind, address) in kinds {
+        let Some(address) = address else { continue };
+        if settings.sign_in_methods.contains(&kind) || settings.second_factors.contains(&kind) {
+            let fresh = Authenticator::of_address(user.id, kind, address, user.created_at);
+            let kept = of_address.iter().find(|row| row.id == fresh.id).cloned();
+            all.push(kept.map_or(fresh, |row| Authenticator { label: address.clone(), ..row }));
+        }
+    }
+    all.sort_by_key(|one| AuthenticatorType::ALL.iter().position(|kind| *kind == one.kind));
+    all
+}
+
+/// A secret that people read and type: 16 letters and digits in groups, without those that look alike; 79 bits.
+pub(crate) fn readable_secret(rng: &Rng) -> Secret {
     // 31 characters; a byte above the largest multiple of 31 is drawn again, so that each is equally likely.
     const ALPHABET: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
     let mut out = String::with_capacity(19);
@@ -216,7 +266,7 @@ mod tests {
 
     #[test]
     fn temporary_passwords_are_four_groups_of_four() {
-        let text = temporary_password(&Rng::seeded(1));
+        let text = readable_secret(&Rng::seeded(1));
         let groups: Vec<&str> = text.expose().split('-').collect();
         assert_eq!(groups.len(), 4);
         assert!(groups.iter().all(|group| group.len() == 4), "{groups:?}");

@@ -5,6 +5,7 @@ use std::{marker::PhantomData, net::IpAddr, time::Duration};
 use denizen_model::{
     EventId, RealmId, RequestId, SessionId, Timestamp, UserId,
     events::{ActorKind, ActorRef, EventType, NewEvent, Outcome, SubjectKind, SubjectRef},
+    locales::Language,
     permissions::{Permission, PermissionMarker, PermissionSet},
     realms::Realm,
     users::{AdminGrant, User},
@@ -86,6 +87,8 @@ pub struct Cx {
     pub user_agent: Option<String>,
     /// A key under which the change is made at most once.
     pub idempotency: Option<IdempotencyKey>,
+    /// The language of the page it comes from; `None` where that is none of those that have several.
+    pub language: Option<Language>,
 }
 
 /// A client's `Idempotency-Key` with the hash of the request it came with.
@@ -111,6 +114,7 @@ impl Cx {
             ip: None,
             user_agent: None,
             idempotency: None,
+            language: None,
         }
     }
 

@@ -8,7 +8,7 @@ mod checks;
 
 use denizen_model::{
     Timestamp, UserId,
-    authenticators::{ApiKey, Authenticator, AuthenticatorType},
+    authenticators::{ApiKey, Authenticator, AuthenticatorType, Lockout},
     events::{Event, EventQuery, EventType},
     permissions::{
         Permission,
@@ -18,9 +18,13 @@ use denizen_model::{
     sessions::Session,
     users::{User, UserKind},
 };
-use denizen_store::{self as store, ReadTx, diagnosis::LastMessage};
+use denizen_store::{self as store, ReadTx, diagnosis::LastMessage, lockouts::Subject};
 
-use crate::{App, Cx, May, Result, users::get_in};
+use crate::{
+    App, Cx, May, Result,
+    flows::{rules::Standing, sign_in::advance::standing_in},
+    users::get_in,
+};
 
 /// How many failed attempts are looked at.
 const FAILURES: u32 = 10;
@@ -32,7 +36,8 @@ pub(crate) struct Situation {
     now: Timestamp,
     realm: Realm,
     user: User,
-    authenticators: Vec<Authenticator>,
+    standing: Standing,
+    lockouts: Vec<Lockout>,
     keys: Vec<ApiKey>,
     sessions: Vec<Session>,
     /// What the user may type at the sign-in page, and whether it leads to them.
@@ -53,7 +58,7 @@ struct Log {
 
 impl Situation {
     fn password(&self) -> Option<&Authenticator> {
-        self.authenticators.iter().find(|authenticator| authenticator.kind == AuthenticatorType::Password)
+        self.standing.authenticators.iter().find(|authenticator| authenticator.kind == AuthenticatorType::Password)
     }
 }
 
@@ -97,6 +102,14 @@ pub enum Fix {
     ChangeEmail,
     /// Mark the email as verified.
     VerifyEmail,
+    /// Unlock the user.
+    Unlock,
+    /// Unlock an authenticator, or switch it on.
+    RestoreAuthenticator,
+    /// Hand over recovery codes.
+    IssueRecoveryCodes,
+    /// Change which ways to sign in the realm allows.
+    ChangeSettings,
     /// Look at the activity.
     ReadActivity,
 }
@@ -113,6 +126,10 @@ impl Fix {
             Self::CreateApiKey => "create_api_key",
             Self::ChangeEmail => "change_email",
             Self::VerifyEmail => "verify_email",
+            Self::Unlock => "unlock",
+            Self::RestoreAuthenticator => "restore_authenticator",
+            Self::IssueRecoveryCodes => "issue_recovery_codes",
+            Self::ChangeSettings => "change_settings",
             Self::ReadActivity => "read_activity",
         }
     }
@@ -124,6 +141,8 @@ impl Fix {
             Self::EnableRealm => Permission::RealmsManage,
             Self::EnableUser | Self::ChangeEmail | Self::VerifyEmail => Permission::UsersWrite,
             Self::SetPassword | Self::TemporaryPassword | Self::CreateApiKey => Permission::CredentialsSet,
+            Self::Unlock | Self::RestoreAuthenticator | Self::IssueRecoveryCodes => Permission::CredentialsReset,
+            Self::ChangeSettings => Permission::SettingsWrite,
             Self::ReadActivity => Permission::AuditRead,
         }
     }
@@ -190,16 +209,19 @@ fn situation(
         Some(email) => store::diagnosis::find_invitation(tx, realm, email, now)?,
         None => None,
     };
+    let realm = store::realms::get(tx, realm)?;
+    let settings = realm.settings.clone();
     Ok(Situation {
         now,
-        realm: store::realms::get(tx, realm)?,
-        authenticators: store::authenticators::list(tx, realm, id)?,
-        keys: store::api_keys::list(tx, realm, id)?,
-        sessions: store::sessions::list(tx, realm, id, SESSIONS)?,
+        standing: standing_in(tx, &settings, user.clone())?,
+        lockouts: store::lockouts::list(tx, realm.id, &Subject::User(id))?,
+        keys: store::api_keys::list(tx, realm.id, id)?,
+        sessions: store::sessions::list(tx, realm.id, id, SESSIONS)?,
         identifiers,
         last_message: store::diagnosis::find_last_message(tx, id)?,
         invited_at,
         log: if with_log { Some(read_log(tx, &user)?) } else { None },
+        realm,
         user,
     })
 }

@@ -1,6 +1,9 @@
 //! Why an operation did not happen. Two messages: one for whoever asked, one for the log.
 
-use denizen_model::{permissions::Permission, validation::FieldErrors};
+use denizen_model::{
+    permissions::Permission,
+    validation::{FieldErrors, Message},
+};
 use denizen_store as store;
 
 use crate::crypto::password::HashError;
@@ -58,7 +61,7 @@ impl Error {
 
     /// One field of the input is wrong.
     #[must_use]
-    pub fn field(field: &str, message: impl Into<String>) -> Self {
+    pub fn field(field: &str, message: impl Into<Message>) -> Self {
         Self::invalid(FieldErrors::one(field, message))
     }
 

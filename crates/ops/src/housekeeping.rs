@@ -32,10 +32,28 @@ pub async fn remove_expired(app: &App) -> Result<u64> {
         removed += remove_old_events(app, realm.id, realm.settings.audit_retention_days).await?;
         removed += remove_old_messages(app, realm.id, realm.settings.audit_retention_days).await?;
     }
+    note_ended_locks(app).await?;
     note_duplicates(app).await?;
     crate::messages::give_up_expired(app).await?;
     purge_deleted_realms(app).await?;
     Ok(removed)
+}
+
+/// Takes locks whose time is over out of what lists of users go by.
+async fn note_ended_locks(app: &App) -> Result<()> {
+    loop {
+        let now = app.now();
+        let ended = app
+            .db()
+            .write(move |mut tx| {
+                let ended = store::lockouts::note_ended(&mut tx, now)?;
+                Ok::<_, Error>(tx.unaudited("the lock's own end, which its event tells", ended)?)
+            })
+            .await?;
+        if ended == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// Finds the duplicates among new users whose transactions ran at the same moment.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use denizen_model::{
     RealmId, Timestamp, UserId,
     events::{EventType, SubjectKind, SubjectRef},
-    messages::{Channel, LANGUAGES, MessageTemplate, Template, TemplateText},
+    locales::Language,
+    messages::{Channel, MessageTemplate, Template, TemplateText},
     permissions::markers::{SettingsRead, SettingsWrite},
     realms::Realm,
 };
@@ -25,7 +26,7 @@ pub struct TemplateState {
     /// The template.
     pub template: Template,
     /// The language.
-    pub language: &'static str,
+    pub language: Language,
     /// When the realm's own text was last changed; `None` for the usual one.
     pub updated_at: Option<Timestamp>,
     /// Grows with each change of the realm's own text; 0 for the usual one.
@@ -33,7 +34,7 @@ pub struct TemplateState {
 }
 
 impl TemplateState {
-    fn of(template: Template, language: &'static str, own: Option<&MessageTemplate>) -> Self {
+    fn of(template: Template, language: Language, own: Option<&MessageTemplate>) -> Self {
         Self {
             template,
             language,
@@ -53,11 +54,11 @@ impl TemplateState {
 ///
 /// # Errors
 /// When messages have no texts in it.
-pub fn language(tag: &str) -> Result<&'static str> {
-    LANGUAGES.into_iter().find(|language| *language == tag).ok_or_else(|| Error::not_found("language"))
+pub fn language(tag: &str) -> Result<Language> {
+    Language::from_name(tag).ok_or_else(|| Error::not_found("language"))
 }
 
-fn subject(template: Template, language: &str) -> SubjectRef {
+fn subject(template: Template, language: Language) -> SubjectRef {
     SubjectRef {
         kind: SubjectKind::MessageTemplate,
         id: format!("{template}/{language}"),
@@ -65,7 +66,12 @@ fn subject(template: Template, language: &str) -> SubjectRef {
     }
 }
 
-fn find(tx: &mut ReadTx<'_>, realm: RealmId, template: Template, language: &str) -> Result<Option<MessageTemplate>> {
+fn find(
+    tx: &mut ReadTx<'_>,
+    realm: RealmId,
+    template: Template,
+    language: Language,
+) -> Result<Option<MessageTemplate>> {
     Ok(store::message_templates::find(tx, realm, template, language)?)
 }
 
@@ -76,11 +82,14 @@ fn find(tx: &mut ReadTx<'_>, realm: RealmId, template: Template, language: &str)
 pub async fn list(app: &App, _cx: &Cx, may: May<SettingsRead>) -> Result<Vec<TemplateState>> {
     let realm = may.realm();
     let own = app.db().read(move |tx| Ok::<_, Error>(store::message_templates::list(tx, realm)?)).await?;
-    let state = |template: Template, language: &'static str| {
+    let state = |template: Template, language: Language| {
         let own = own.iter().find(|own| own.template == template && own.language == language);
         TemplateState::of(template, language, own)
     };
-    Ok(Template::ALL.iter().flat_map(|template| LANGUAGES.map(|language| state(*template, language))).collect())
+    Ok(Template::ALL
+        .iter()
+        .flat_map(|template| Language::ALL.iter().map(|language| state(*template, *language)))
+        .collect())
 }
 
 /// A template in one language, with what it says now.
@@ -92,7 +101,7 @@ pub async fn get(
     _cx: &Cx,
     may: May<SettingsRead>,
     template: Template,
-    language: &'static str,
+    language: Language,
 ) -> Result<(TemplateState, TemplateText)> {
     let realm = may.realm();
     let own = app.db().peek(move |tx| find(tx, realm, template, language)).await?;
@@ -118,7 +127,7 @@ pub async fn set(
     cx: &Cx,
     may: May<SettingsWrite>,
     template: Template,
-    language: &'static str,
+    language: Language,
     text: TemplateText,
     if_version: Option<i64>,
 ) -> Result<(TemplateState, TemplateText)> {
@@ -144,7 +153,7 @@ pub async fn set(
                     let own = MessageTemplate {
                         realm_id: realm.id,
                         template,
-                        language: language.to_owned(),
+                        language,
                         text,
                         created_at: now,
                         updated_at: now,
@@ -183,7 +192,7 @@ pub async fn revert(
     cx: &Cx,
     may: May<SettingsWrite>,
     template: Template,
-    language: &'static str,
+    language: Language,
     if_version: Option<i64>,
 ) -> Result<()> {
     let (app2, cx2, realm) = (app.clone(), cx.clone(), may.realm());
@@ -210,7 +219,7 @@ pub async fn preview(
     _cx: &Cx,
     may: May<SettingsRead>,
     template: Template,
-    language: &'static str,
+    language: Language,
     text: Option<TemplateText>,
 ) -> Result<Whole> {
     let realm = may.realm();
@@ -257,7 +266,7 @@ pub async fn send_test(
     cx: &Cx,
     may: May<SettingsWrite>,
     template: Template,
-    language: &'static str,
+    language: Language,
 ) -> Result<String> {
     let realm = crate::realms::get_in_scope(app, may.realm()).await?;
     if template.channel() == Channel::Email && !app.sends_mail() {

@@ -18,7 +18,8 @@ use std::{fmt, time::Duration};
 
 use denizen_model::{
     InvitationId, MessageId, RealmId, Timestamp, UserId,
-    messages::{Channel, Message, MessageState, Template, TemplateText, language_of},
+    locales::{Language, told},
+    messages::{Channel, Message, MessageState, Template, TemplateText},
     pages::{Cursor, CursorKey, Page, Total},
     permissions::markers::{SettingsRead, UsersRead},
     realms::Realm,
@@ -85,7 +86,7 @@ impl Mailer {
         let sms = match sms {
             Sms::None => Way::None,
             Sms::Demo => Way::Demo,
-            Sms::Gateway(config) => Way::Gateway(Box::new(Gateway::new(config).map_err(wrong)?)),
+            Sms::Gateway(config) => Way::Gateway(Box::new(Gateway::new(*config).map_err(wrong)?)),
         };
         let (mail_bell, sms_bell) = (Notify::new(), Notify::new());
         Ok(Self { mail, sms, templates: Templates::load()?, mail_bell, sms_bell })
@@ -121,7 +122,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) invitation_id: Option<InvitationId>,
     /// The address, or the number as E.164.
     pub(crate) to: &'a str,
-    /// The reader's language.
+    /// The reader's language, where it is known; else mails are in the realm's.
     pub(crate) locale: Option<&'a str>,
     /// The reader's time zone.
     pub(crate) zone: Option<&'a str>,
@@ -149,7 +150,7 @@ pub(crate) struct Prepared {
 /// What the words of a message are made of.
 #[derive(Clone)]
 struct Letter {
-    language: &'static str,
+    language: Language,
     brand: String,
     link: String,
     more: Vec<(&'static str, String)>,
@@ -173,7 +174,7 @@ impl Letter {
             match templates.own().render(template, own, &values) {
                 Ok(rendered) => return Ok(Worded { rendered, template_error }),
                 Err(flaw) => {
-                    tracing::warn!(%template, language = self.language, %flaw, "A realm's own text cannot be used");
+                    tracing::warn!(%template, language = %self.language, %flaw, "A realm's own text cannot be used");
                     template_error = Some(flaw.to_string());
                 }
             }
@@ -184,15 +185,6 @@ impl Letter {
 
 fn purpose(id: MessageId) -> String {
     format!("messages.sealed {id}")
-}
-
-/// A time as messages tell it: in the reader's zone if that is known.
-fn told(at: Timestamp, zone: Option<&str>) -> String {
-    const SHAPE: &str = "%B %-d, %Y, %H:%M";
-    match zone.and_then(|zone| at.to_jiff().in_tz(zone).ok()) {
-        Some(local) => format!("{} ({})", local.strftime(SHAPE), local.strftime("%Z")),
-        None => format!("{} (UTC)", at.to_jiff().strftime(SHAPE)),
-    }
 }
 
 /// An address under a realm's own.
@@ -209,6 +201,11 @@ fn link_to(app: &App, realm: &Realm, path: &str) -> Result<String> {
 /// When Denizen does not know the address it is reached at; when it is a text message and there is no SMS gateway, or
 /// the number is none; or a template does not fit: a defect.
 pub(crate) fn prepare(app: &App, cx: &Cx, realm: &Realm, draft: &Draft<'_>) -> Result<Prepared> {
+    prepare_in(app, cx, realm, realm.settings.language_for(draft.locale), draft)
+}
+
+/// Makes a message in this language, whatever the realm offers and the reader reads.
+fn prepare_in(app: &App, cx: &Cx, realm: &Realm, language: Language, draft: &Draft<'_>) -> Result<Prepared> {
     let channel = draft.template.channel();
     let link = match channel {
         Channel::Email => link_to(app, realm, draft.path)?,
@@ -218,13 +215,13 @@ pub(crate) fn prepare(app: &App, cx: &Cx, realm: &Realm, draft: &Draft<'_>) -> R
             String::new()
         }
     };
-    let expires = draft.expires_at.map(|at| told(at, draft.zone)).unwrap_or_default();
+    let expires = draft.expires_at.map(|at| told(at, draft.zone, language)).unwrap_or_default();
     let mut more: Vec<_> = draft.more.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     if channel == Channel::Email {
         more.push(("email", draft.to.to_owned()));
     }
     more.push(("expires", expires));
-    let letter = Letter { language: language_of(draft.locale), brand: realm.display_name.clone(), link, more };
+    let letter = Letter { language, brand: realm.display_name.clone(), link, more };
     let message = Message {
         id: MessageId::new(cx.now, app.id_bytes()),
         realm_id: realm.id,
@@ -477,13 +474,5 @@ pub(crate) mod tests {
             sent_at: None,
             expires_at: None,
         }
-    }
-
-    #[test]
-    fn times_are_told_in_the_readers_zone() {
-        let at: Timestamp = "2026-11-21T10:30:00Z".parse().unwrap();
-        assert_eq!(told(at, None), "November 21, 2026, 10:30 (UTC)");
-        assert_eq!(told(at, Some("Europe/Berlin")), "November 21, 2026, 11:30 (CET)");
-        assert_eq!(told(at, Some("Nowhere/Here")), "November 21, 2026, 10:30 (UTC)");
     }
 }

@@ -8,6 +8,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use aws_lc_rs::digest;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use denizen_model::{
@@ -21,7 +23,7 @@ use serde::Serialize;
 use crate::{
     conn::Engine,
     error::Result,
-    sql::statements,
+    sql::{Rows, statements},
     tx::{ReadTx, WriteTx},
     users::{columns, read_user},
     value::{Row, params, to_json},
@@ -102,7 +104,10 @@ fn reason(key: &str) -> Option<DuplicateReason> {
     DuplicateReason::ALL.iter().copied().find(|reason| key.starts_with(reason.letter()))
 }
 
-#[derive(Serialize)]
+/// The columns of a key of a user.
+pub(crate) const KEYS: Rows = Rows { table: "duplicate_keys", columns: "realm_id, user_id, duplicate_key" };
+
+#[derive(Serialize, PartialEq, Eq, PartialOrd, Ord)]
 struct Pair<'a> {
     k: String,
     u: &'a str,
@@ -114,9 +119,20 @@ struct Pair<'a> {
 /// # Errors
 /// When the database fails.
 pub fn insert(tx: &mut WriteTx<'_>, realm: RealmId, users: &[&User]) -> Result<()> {
-    let keyed: Vec<(String, Vec<String>)> = users.iter().map(|user| (user.id.to_string(), keys(user))).collect();
-    let pairs = keyed.iter().flat_map(|(user, keys)| keys.iter().map(move |key| Pair { k: key.clone(), u: user }));
-    insert_pairs(tx, realm, pairs.collect())
+    let ids: Vec<String> = users.iter().map(|user| user.id.to_string()).collect();
+    let pairs: BTreeSet<Pair<'_>> = users
+        .iter()
+        .zip(&ids)
+        .flat_map(|(user, id)| keys(user).into_iter().map(move |key| Pair { k: key, u: id }))
+        .collect();
+    if users.len() == 1 {
+        return insert_pairs(tx, realm, pairs.into_iter().collect());
+    }
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    tx.insert_rows(&KEYS, pairs.iter().map(|pair| Ok(params![realm, pair.u, &pair.k].to_vec())))?;
+    tx.execute(&NOTE, params![realm, to_json(&pairs)?]).map(drop)
 }
 
 fn insert_pairs(tx: &mut WriteTx<'_>, realm: RealmId, pairs: Vec<Pair<'_>>) -> Result<()> {

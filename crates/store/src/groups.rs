@@ -29,14 +29,16 @@ statements! {
     FIND_BY_NAME = concat!("SELECT ", columns!(), " FROM groups g WHERE g.realm_id = ?1 AND g.name_key = ?2");
     LIST = concat!("SELECT ", columns!(), " FROM groups g WHERE g.realm_id = ?1 AND g.name_key > ?2 AND g.name_key >= ?3 AND g.name_key < ?4 ORDER BY g.name_key LIMIT ?5");
     COUNT = "SELECT count(*) AS found FROM (SELECT 1 FROM groups WHERE realm_id = ?1 AND name_key >= ?2 AND name_key < ?3 LIMIT ?4) AS counted";
+    LIST_IDS_OF = "SELECT group_id FROM user_groups WHERE realm_id = ?1 AND user_id = ?2";
     LIST_OF = concat!("SELECT ", columns!(), " FROM user_groups o JOIN groups g ON g.id = o.group_id WHERE o.realm_id = ?1 AND o.user_id = ?2 ORDER BY g.name_key");
     LOCK = "SELECT id FROM groups WHERE id = ?1", postgres: "SELECT id FROM groups WHERE id = ?1 FOR UPDATE";
-    ADD = "INSERT INTO user_groups (realm_id, user_id, group_id, added_at) SELECT ?1, given.value, ?2, ?3 FROM json_each(?4) AS given WHERE true ON CONFLICT DO NOTHING RETURNING user_id",
-        postgres: "INSERT INTO user_groups (realm_id, user_id, group_id, added_at) SELECT ?1, given.value, ?2, CAST(?3 AS BIGINT) FROM json_array_elements_text(CAST(CAST(?4 AS TEXT) AS JSON)) AS given(value) ON CONFLICT DO NOTHING RETURNING user_id";
+    ADD = "INSERT INTO user_groups (realm_id, user_id, group_id, added_at) SELECT ?1, given.value ->> 1, given.value ->> 0, ?2 FROM json_each(?3) AS given WHERE true ON CONFLICT DO NOTHING RETURNING group_id AS id, user_id",
+        postgres: "INSERT INTO user_groups (realm_id, user_id, group_id, added_at) SELECT ?1, given.value ->> 1, given.value ->> 0, CAST(?2 AS BIGINT) FROM json_array_elements(CAST(CAST(?3 AS TEXT) AS JSON)) AS given(value) ON CONFLICT DO NOTHING RETURNING group_id AS id, user_id";
     REMOVE = "DELETE FROM user_groups WHERE realm_id = ?1 AND group_id = ?2 AND user_id IN (SELECT value FROM json_each(?3)) RETURNING user_id",
         postgres: "DELETE FROM user_groups WHERE realm_id = ?1 AND group_id = ?2 AND user_id IN (SELECT value FROM json_array_elements_text(CAST(CAST(?3 AS TEXT) AS JSON)) AS given(value)) RETURNING user_id";
     LEAVE_ALL = "DELETE FROM user_groups WHERE user_id = ?1 RETURNING group_id AS id";
-    COUNT_MEMBERS = "INSERT INTO group_counts (group_id, shard, total) VALUES (?1, ?2, ?3) ON CONFLICT (group_id, shard) DO UPDATE SET total = group_counts.total + excluded.total";
+    COUNT_MEMBERS = "INSERT INTO group_counts (group_id, shard, total) SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2 FROM json_each(?1) AS given WHERE true ON CONFLICT (group_id, shard) DO UPDATE SET total = group_counts.total + excluded.total",
+        postgres: "INSERT INTO group_counts (group_id, shard, total) SELECT given.value ->> 0, CAST(given.value ->> 1 AS BIGINT), CAST(given.value ->> 2 AS BIGINT) FROM json_array_elements(CAST(CAST(?1 AS TEXT) AS JSON)) AS given(value) ON CONFLICT (group_id, shard) DO UPDATE SET total = group_counts.total + excluded.total";
     LIST_MEMBERS = concat!("SELECT ", users::columns!(), " FROM users WHERE id IN (SELECT user_id FROM user_groups WHERE group_id = ?1 AND user_id > ?2 ORDER BY user_id LIMIT ?3) ORDER BY id");
     LIST_MEMBER_IDS = "SELECT user_id FROM user_groups WHERE group_id = ?1 ORDER BY user_id LIMIT ?2";
 }
@@ -147,4 +149,12 @@ pub fn count(tx: &mut ReadTx<'_>, realm: RealmId, prefix: &str, bound: u32) -> R
 /// When the database fails.
 pub fn list_of(tx: &mut ReadTx<'_>, realm: RealmId, user: UserId) -> Result<Vec<Group>> {
     tx.list(&LIST_OF, params![realm, user], read_group)
+}
+
+/// The ids of those a user is in.
+///
+/// # Errors
+/// When the database fails.
+pub fn list_ids_of(tx: &mut ReadTx<'_>, realm: RealmId, user: UserId) -> Result<Vec<GroupId>> {
+    tx.list(&LIST_IDS_OF, params![realm, user], |row| row.parse("group_id"))
 }

@@ -29,6 +29,9 @@ pub fn remove_expired(tx: &mut WriteTx<'_>, now: Timestamp) -> Result<u64> {
         removed += tx.execute(statement, params![now])?;
     }
     removed += crate::action_tokens::remove_expired(tx, now)?;
+    removed += crate::lockouts::remove_expired(tx, now)?;
+    removed += crate::one_time_codes::remove_expired(tx, now)?;
+    removed += crate::remembered_devices::remove_expired(tx, now)?;
     Ok(removed + jobs::remove_expired(tx, now)?)
 }
 

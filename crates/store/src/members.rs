@@ -53,13 +53,28 @@ impl<I: Copy + Display> Members<I> {
         users: &[UserId],
         now: Timestamp,
     ) -> Result<Vec<UserId>> {
+        self.add_many(tx, realm, users.iter().map(|user| (id, *user)).collect(), now)
+    }
+
+    /// Adds users, each to a thing of their own; answers those who were not in it yet.
+    ///
+    /// # Errors
+    /// Constraint `foreign_key` when a user or a thing is gone.
+    pub fn add_many(
+        &self,
+        tx: &mut WriteTx<'_>,
+        realm: RealmId,
+        pairs: Vec<(I, UserId)>,
+        now: Timestamp,
+    ) -> Result<Vec<UserId>> {
+        let mut pairs: Vec<(String, UserId)> = pairs.into_iter().map(|(id, user)| (id.to_string(), user)).collect();
         // In one order, so that two who add the same people do not wait for each other in a circle.
-        let mut users = users.to_vec();
-        users.sort_unstable();
-        let values = params![realm, id.to_string(), now, to_json(&users)?];
-        let added = tx.list(&self.add, values, |row| row.parse("user_id"))?;
-        self.note(tx, id, &added, 1)?;
-        Ok(added)
+        pairs.sort_unstable();
+        let added = tx.list(&self.add, params![realm, now, to_json(&pairs)?], |row| {
+            Ok((row.text("id")?, row.parse::<UserId>("user_id")?))
+        })?;
+        self.note(tx, &added, 1)?;
+        Ok(added.into_iter().map(|(_, user)| user).collect())
     }
 
     /// Removes users; answers those who were members.
@@ -69,19 +84,22 @@ impl<I: Copy + Display> Members<I> {
     pub fn remove(&self, tx: &mut WriteTx<'_>, realm: RealmId, id: I, users: &[UserId]) -> Result<Vec<UserId>> {
         let values = params![realm, id.to_string(), to_json(&users)?];
         let removed = tx.list(&self.remove, values, |row| row.parse("user_id"))?;
-        self.note(tx, id, &removed, -1)?;
+        let gone: Vec<(String, UserId)> = removed.iter().map(|user| (id.to_string(), *user)).collect();
+        self.note(tx, &gone, -1)?;
         Ok(removed)
     }
 
-    fn note(&self, tx: &mut WriteTx<'_>, id: I, users: &[UserId], by: i64) -> Result<()> {
-        let mut shards: BTreeMap<u8, i64> = BTreeMap::new();
-        for user in users {
-            *shards.entry(chain_of(&user.to_string())).or_default() += by;
+    /// Counts members who came or went, with one statement for all of them.
+    fn note(&self, tx: &mut WriteTx<'_>, pairs: &[(String, UserId)], by: i64) -> Result<()> {
+        if pairs.is_empty() {
+            return Ok(());
         }
-        for (shard, by) in shards {
-            tx.execute(&self.count, params![id.to_string(), shard, by])?;
+        let mut shards: BTreeMap<(&str, u8), i64> = BTreeMap::new();
+        for (id, user) in pairs {
+            *shards.entry((id, chain_of(&user.to_string()))).or_default() += by;
         }
-        Ok(())
+        let rows: Vec<(&str, u8, i64)> = shards.into_iter().map(|((id, shard), by)| (id, shard, by)).collect();
+        tx.execute(&self.count, params![to_json(&rows)?]).map(drop)
     }
 
     /// Members after one of them, in order of their ids.
@@ -102,11 +120,8 @@ impl<I: Copy + Display> Members<I> {
     }
 
     fn leave_all(&self, tx: &mut WriteTx<'_>, user: UserId) -> Result<()> {
-        let shard = chain_of(&user.to_string());
-        for id in tx.list(&self.leave_all, params![user], |row| row.text("id"))? {
-            tx.execute(&self.count, params![id, shard, -1_i64])?;
-        }
-        Ok(())
+        let left = tx.list(&self.leave_all, params![user], |row| Ok((row.text("id")?, user)))?;
+        self.note(tx, &left, -1)
     }
 }
 

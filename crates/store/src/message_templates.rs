@@ -2,6 +2,7 @@
 
 use denizen_model::{
     RealmId, Timestamp,
+    locales::Language,
     messages::{MessageTemplate, Template, TemplateText},
 };
 
@@ -30,7 +31,7 @@ fn read_template(row: &Row<'_>) -> Result<MessageTemplate> {
     Ok(MessageTemplate {
         realm_id: row.parse("realm_id")?,
         template: row.named("template", Template::from_name)?,
-        language: row.text("language")?,
+        language: row.named("language", Language::from_name)?,
         text: TemplateText {
             subject: row.text("subject")?,
             text: row.text("body_text")?,
@@ -52,7 +53,7 @@ pub fn insert(tx: &mut WriteTx<'_>, own: &MessageTemplate) -> Result<()> {
         params![
             own.realm_id,
             own.template.as_str(),
-            &own.language,
+            own.language.as_str(),
             &own.text.subject,
             &own.text.text,
             &own.text.html,
@@ -74,7 +75,7 @@ pub fn update(tx: &mut WriteTx<'_>, own: &MessageTemplate, now: Timestamp) -> Re
         params![
             own.realm_id,
             own.template.as_str(),
-            &own.language,
+            own.language.as_str(),
             own.version,
             &own.text.subject,
             &own.text.text,
@@ -90,7 +91,7 @@ pub fn update(tx: &mut WriteTx<'_>, own: &MessageTemplate, now: Timestamp) -> Re
 /// # Errors
 /// When the database fails.
 pub fn delete(tx: &mut WriteTx<'_>, own: &MessageTemplate) -> Result<bool> {
-    let key = params![own.realm_id, own.template.as_str(), &own.language, own.version];
+    let key = params![own.realm_id, own.template.as_str(), own.language.as_str(), own.version];
     Ok(tx.execute(&DELETE, key)? == 1)
 }
 
@@ -102,9 +103,9 @@ pub fn find(
     tx: &mut ReadTx<'_>,
     realm: RealmId,
     template: Template,
-    language: &str,
+    language: Language,
 ) -> Result<Option<MessageTemplate>> {
-    tx.find(&FIND, params![realm, template.as_str(), language], read_template)
+    tx.find(&FIND, params![realm, template.as_str(), language.as_str()], read_template)
 }
 
 /// All texts of its own that a realm has.

@@ -35,12 +35,13 @@ statements! {
     COUNT = "SELECT count(*) AS found FROM (SELECT 1 FROM organizations WHERE realm_id = ?1 AND name_key >= ?2 AND name_key < ?3 LIMIT ?4) AS counted";
     LIST_OF = concat!("SELECT ", columns!(), ", o.joined_at FROM memberships o JOIN organizations n ON n.id = o.organization_id WHERE o.realm_id = ?1 AND o.user_id = ?2 ORDER BY n.name_key");
     LOCK = "SELECT id FROM organizations WHERE id = ?1", postgres: "SELECT id FROM organizations WHERE id = ?1 FOR UPDATE";
-    ADD = "INSERT INTO memberships (realm_id, user_id, organization_id, joined_at) SELECT ?1, given.value, ?2, ?3 FROM json_each(?4) AS given WHERE true ON CONFLICT DO NOTHING RETURNING user_id",
-        postgres: "INSERT INTO memberships (realm_id, user_id, organization_id, joined_at) SELECT ?1, given.value, ?2, CAST(?3 AS BIGINT) FROM json_array_elements_text(CAST(CAST(?4 AS TEXT) AS JSON)) AS given(value) ON CONFLICT DO NOTHING RETURNING user_id";
+    ADD = "INSERT INTO memberships (realm_id, user_id, organization_id, joined_at) SELECT ?1, given.value ->> 1, given.value ->> 0, ?2 FROM json_each(?3) AS given WHERE true ON CONFLICT DO NOTHING RETURNING organization_id AS id, user_id",
+        postgres: "INSERT INTO memberships (realm_id, user_id, organization_id, joined_at) SELECT ?1, given.value ->> 1, given.value ->> 0, CAST(?2 AS BIGINT) FROM json_array_elements(CAST(CAST(?3 AS TEXT) AS JSON)) AS given(value) ON CONFLICT DO NOTHING RETURNING organization_id AS id, user_id";
     REMOVE = "DELETE FROM memberships WHERE realm_id = ?1 AND organization_id = ?2 AND user_id IN (SELECT value FROM json_each(?3)) RETURNING user_id",
         postgres: "DELETE FROM memberships WHERE realm_id = ?1 AND organization_id = ?2 AND user_id IN (SELECT value FROM json_array_elements_text(CAST(CAST(?3 AS TEXT) AS JSON)) AS given(value)) RETURNING user_id";
     LEAVE_ALL = "DELETE FROM memberships WHERE user_id = ?1 RETURNING organization_id AS id";
-    COUNT_MEMBERS = "INSERT INTO organization_counts (organization_id, shard, total) VALUES (?1, ?2, ?3) ON CONFLICT (organization_id, shard) DO UPDATE SET total = organization_counts.total + excluded.total";
+    COUNT_MEMBERS = "INSERT INTO organization_counts (organization_id, shard, total) SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2 FROM json_each(?1) AS given WHERE true ON CONFLICT (organization_id, shard) DO UPDATE SET total = organization_counts.total + excluded.total",
+        postgres: "INSERT INTO organization_counts (organization_id, shard, total) SELECT given.value ->> 0, CAST(given.value ->> 1 AS BIGINT), CAST(given.value ->> 2 AS BIGINT) FROM json_array_elements(CAST(CAST(?1 AS TEXT) AS JSON)) AS given(value) ON CONFLICT (organization_id, shard) DO UPDATE SET total = organization_counts.total + excluded.total";
     LIST_MEMBERS = concat!("SELECT ", users::columns!(), " FROM users WHERE id IN (SELECT user_id FROM memberships WHERE organization_id = ?1 AND user_id > ?2 ORDER BY user_id LIMIT ?3) ORDER BY id");
     LIST_MEMBER_IDS = "SELECT user_id FROM memberships WHERE organization_id = ?1 ORDER BY user_id LIMIT ?2";
 }

@@ -23,6 +23,7 @@ statements! {
     DELETE = "DELETE FROM roles WHERE realm_id = ?1 AND id = ?2";
     FIND = concat!("SELECT ", columns!(), " FROM roles r WHERE r.realm_id = ?1 AND r.id = ?2");
     LIST = concat!("SELECT ", columns!(), " FROM roles r WHERE r.realm_id = ?1 AND r.name_key > ?2 ORDER BY r.name_key LIMIT ?3");
+    LIST_IDS_OF = "SELECT role_id FROM user_roles WHERE realm_id = ?1 AND user_id = ?2";
     LIST_OF = concat!("SELECT ", columns!(), " FROM user_roles o JOIN roles r ON r.id = o.role_id WHERE o.realm_id = ?1 AND o.user_id = ?2 ORDER BY r.name_key");
     ASSIGN = "INSERT INTO user_roles (realm_id, user_id, role_id, assigned_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
     REMOVE = "DELETE FROM user_roles WHERE realm_id = ?1 AND user_id = ?2 AND role_id = ?3";
@@ -133,4 +134,12 @@ pub fn remove(tx: &mut WriteTx<'_>, realm: RealmId, user: UserId, role: RoleId) 
     let removed = tx.execute(&REMOVE, params![realm, user, role])? == 1;
     reindex(tx, realm, user)?;
     Ok(removed)
+}
+
+/// The ids of those a user holds.
+///
+/// # Errors
+/// When the database fails.
+pub fn list_ids_of(tx: &mut ReadTx<'_>, realm: RealmId, user: UserId) -> Result<Vec<RoleId>> {
+    tx.list(&LIST_IDS_OF, params![realm, user], |row| row.parse("role_id"))
 }

@@ -25,7 +25,7 @@ statements! {
     FIND_BY_SECRET = concat!("SELECT ", columns!(), " FROM sessions s WHERE s.secret_hash = ?1 AND s.realm_id = ?2");
     LIST = concat!("SELECT ", columns!(), ", c.client_id FROM (SELECT * FROM sessions WHERE realm_id = ?1 AND user_id = ?2 ORDER BY id DESC LIMIT ?3) s LEFT JOIN session_clients c ON c.session_id = s.id ORDER BY s.id DESC, c.first_used_at");
     SEEN = "UPDATE sessions SET last_seen_at = ?2, idle_expires_at = ?3 WHERE id = ?1 AND revoked_at IS NULL";
-    REAUTHENTICATED = "UPDATE sessions SET authenticated_at = ?2, last_seen_at = ?2, secret_hash = ?3, idle_expires_at = ?4 WHERE id = ?1 AND revoked_at IS NULL";
+    REAUTHENTICATED = "UPDATE sessions SET authenticated_at = ?2, last_seen_at = ?2, secret_hash = ?3, idle_expires_at = ?4, amr = ?5 WHERE id = ?1 AND revoked_at IS NULL";
     REVOKE = "UPDATE sessions SET revoked_at = ?4, remove_at = ?5 WHERE realm_id = ?1 AND user_id = ?2 AND id = ?3 AND revoked_at IS NULL AND idle_expires_at > ?4 AND expires_at > ?4";
     REVOKE_ALL = "UPDATE sessions SET revoked_at = ?3, remove_at = ?4 WHERE realm_id = ?1 AND user_id = ?2 AND revoked_at IS NULL AND idle_expires_at > ?3 AND expires_at > ?3 RETURNING id";
     LIST_CLIENTS = "SELECT c.name, s.first_used_at FROM session_clients s JOIN clients c ON c.realm_id = ?1 AND c.client_id = s.client_id WHERE s.session_id = ?2 ORDER BY s.first_used_at DESC";
@@ -128,10 +128,11 @@ pub fn reauthenticate(
     tx: &mut WriteTx<'_>,
     id: SessionId,
     secret_hash: &str,
+    amr: &str,
     now: Timestamp,
     idle_expires_at: Timestamp,
 ) -> Result<bool> {
-    Ok(tx.execute(&REAUTHENTICATED, params![id, now, secret_hash, idle_expires_at])? == 1)
+    Ok(tx.execute(&REAUTHENTICATED, params![id, now, secret_hash, idle_expires_at, amr])? == 1)
 }
 
 /// Ends a live session. Answers whether there was one.

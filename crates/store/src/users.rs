@@ -9,6 +9,7 @@ pub mod names;
 
 use denizen_model::{
     RealmId, Timestamp, UserId,
+    authenticators::LockoutKind,
     pages::Total,
     permissions::AdminRole,
     text::fold,
@@ -67,8 +68,10 @@ statements! {
     DELETE = "DELETE FROM users WHERE realm_id = ?1 AND id = ?2";
     COUNT = "INSERT INTO user_counts (realm_id, shard, kind, enabled, total) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (realm_id, shard, kind, enabled) DO UPDATE SET total = user_counts.total + excluded.total";
     COUNTS = "SELECT kind, enabled, CAST(sum(total) AS BIGINT) AS total FROM user_counts WHERE realm_id = ?1 GROUP BY kind, enabled";
-    SIGNED_IN = "UPDATE users SET last_sign_in_at = ?3, failed_password_attempts = 0 WHERE realm_id = ?1 AND id = ?2";
-    FAILED = "UPDATE users SET failed_password_attempts = failed_password_attempts + 1 WHERE realm_id = ?1 AND id = ?2";
+    SIGNED_IN = "UPDATE users SET last_sign_in_at = ?3, failed_password_attempts = 0, failed_otp_attempts = 0 WHERE realm_id = ?1 AND id = ?2";
+    FAILED_PASSWORD = "UPDATE users SET failed_password_attempts = failed_password_attempts + 1 WHERE realm_id = ?1 AND id = ?2";
+    FAILED_OTP = "UPDATE users SET failed_otp_attempts = failed_otp_attempts + 1 WHERE realm_id = ?1 AND id = ?2";
+    FORGET_FAILURES = "UPDATE users SET failed_password_attempts = 0, failed_otp_attempts = 0 WHERE realm_id = ?1 AND id = ?2";
     SET_ADMIN_RANK = "UPDATE users SET admin_rank = ?3, updated_at = ?4, version = version + 1 WHERE realm_id = ?1 AND id = ?2";
 }
 
@@ -225,7 +228,7 @@ pub fn update(tx: &mut WriteTx<'_>, before: &User, user: &User) -> Result<bool> 
     }
     duplicates::update(tx, before, user)?;
     let context = IndexContext::load(tx, user.realm_id)?;
-    let held = index::held(tx, user.id)?;
+    let held = index::held(tx, user.realm_id, user.id)?;
     index::put(tx, &context, user, &held)?;
     if before.enabled != user.enabled {
         count(tx, before, -1)?;
@@ -304,12 +307,24 @@ pub fn note_sign_in(tx: &mut WriteTx<'_>, realm: RealmId, id: UserId, now: Times
     index::note_sign_in(tx, id, now)
 }
 
-/// Notes a wrong password.
+/// Notes a wrong password, or a wrong code.
 ///
 /// # Errors
 /// When the database fails.
-pub fn note_failed_password(tx: &mut WriteTx<'_>, realm: RealmId, id: UserId) -> Result<()> {
-    tx.execute(&FAILED, params![realm, id]).map(drop)
+pub fn note_failure(tx: &mut WriteTx<'_>, realm: RealmId, id: UserId, kind: LockoutKind) -> Result<()> {
+    let statement = match kind {
+        LockoutKind::Password => &FAILED_PASSWORD,
+        LockoutKind::Otp => &FAILED_OTP,
+    };
+    tx.execute(statement, params![realm, id]).map(drop)
+}
+
+/// Forgets the failures that were noted.
+///
+/// # Errors
+/// When the database fails.
+pub fn forget_failures(tx: &mut WriteTx<'_>, realm: RealmId, id: UserId) -> Result<()> {
+    tx.execute(&FORGET_FAILURES, params![realm, id]).map(drop)
 }
 
 /// Notes the highest admin role a user holds.

@@ -12,7 +12,7 @@ use axum::{
 use denizen_model::RequestId;
 use denizen_ops::{Actor, Administrator, App, Cx, Result, api_keys, crypto::Prefix, oauth::access_tokens};
 
-use crate::{Web, oauth::token::bearer};
+use crate::{Web, language, oauth::token::bearer};
 
 /// The longest user agent that is kept, in characters.
 const MAX_USER_AGENT: usize = 500;
@@ -38,6 +38,7 @@ pub(crate) fn anonymous(web: &Web, headers: &HeaderMap, extensions: &Extensions)
         ip: client_ip(headers, extensions, web.behind_proxy),
         user_agent: user_agent(headers),
         idempotency: None,
+        language: language::reader(),
     }
 }
 

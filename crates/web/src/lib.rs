@@ -10,6 +10,7 @@ mod cx;
 mod docs;
 mod download;
 mod health;
+mod language;
 mod locale;
 mod oauth;
 mod problem;
@@ -17,7 +18,10 @@ pub mod render;
 mod security;
 mod upload;
 
-use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware, response::Response, routing::get};
+use axum::{
+    Router, extract::DefaultBodyLimit, handler::Handler as _, http::StatusCode, middleware, response::Response,
+    routing::get,
+};
 use denizen_ops::App;
 use tower_http::{CompressionLevel, catch_panic::CatchPanicLayer, compression::CompressionLayer};
 
@@ -70,21 +74,23 @@ const MAX_BODY: usize = 1024 * 1024;
 
 /// Everything Denizen answers to.
 pub fn router(web: Web) -> Router {
+    let localized =
+        |routes: Router<Web>| routes.route_layer(middleware::from_fn_with_state(web.clone(), language::layer));
     // What a browser's cookie opens takes changes from Denizen's own pages only.
     let pages = Router::new()
-        .merge(card::router())
+        .merge(localized(card::router()))
+        .merge(card::mailbox::router())
         .merge(console::router(&web))
         .route_layer(middleware::from_fn_with_state(web.clone(), security::same_origin));
     // Smaller on the way; tokens and other answers of few bytes gain nothing from it.
     let large = Router::new().merge(pages).merge(assets::router()).route("/api/docs", get(docs::page));
     Router::new()
         .merge(large.layer(CompressionLayer::new().quality(CompressionLevel::Fastest)))
-        .merge(card::sign_out::client_router())
-        .merge(oauth::browser_router())
+        .merge(localized(card::sign_out::client_router().merge(oauth::browser_router())))
         .merge(oauth::client_router())
         .merge(health::router())
         .nest("/api", api::router(&web))
-        .fallback(not_found)
+        .fallback(not_found.layer(middleware::from_fn_with_state(web.clone(), language::layer)))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(web.clone(), security::envelope))

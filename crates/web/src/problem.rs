@@ -7,7 +7,10 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use denizen_model::{RequestId, validation::FieldErrors};
+use denizen_model::{
+    RequestId,
+    validation::{FieldErrors, Message},
+};
 use denizen_ops::{Error, ErrorKind};
 use serde::Serialize;
 use utoipa::{
@@ -76,7 +79,7 @@ impl Problem {
     }
 
     /// One field or parameter is wrong.
-    pub(crate) fn field(field: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn field(field: &str, message: impl Into<Message>) -> Self {
         Self::invalid(&FieldErrors::one(field, message))
     }
 

@@ -2,13 +2,16 @@
 
 use std::{fmt, sync::Arc};
 
-use denizen_model::Timestamp;
-use denizen_ops::locale::Locale;
+use denizen_model::{
+    Timestamp,
+    locales::{Language, moment},
+    validation::{Message, Part},
+};
 use minijinja::{AutoEscape, Environment, ErrorKind, TemplateSource, UndefinedBehavior, Value, value::Kwargs};
 use rust_embed::RustEmbed;
 use serde::Serialize;
 
-use crate::{assets, locale};
+use crate::{assets, language, locale};
 
 #[derive(RustEmbed)]
 #[folder = "templates/"]
@@ -37,7 +40,6 @@ impl From<RenderError> for denizen_ops::Error {
 #[derive(Clone)]
 pub struct Templates {
     environment: Arc<Environment<'static>>,
-    locale: Arc<Locale>,
 }
 
 impl Templates {
@@ -46,7 +48,7 @@ impl Templates {
     /// # Errors
     /// When the texts that are embedded in the binary cannot be read.
     pub fn load() -> Result<Self, RenderError> {
-        let locale = Arc::new(locale::english().map_err(RenderError)?);
+        locale::load().map_err(RenderError)?;
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
@@ -61,9 +63,8 @@ impl Templates {
             assets::href(name)
                 .ok_or_else(|| minijinja::Error::new(ErrorKind::InvalidOperation, format!("no asset {name}")))
         });
-        let texts = Arc::clone(&locale);
-        environment.add_function("t", move |id: &str, values: Kwargs| translate(&texts, id, &values));
-        Ok(Self { environment: Arc::new(environment), locale })
+        environment.add_function("t", |id: &str, values: Kwargs| translate(id, &values));
+        Ok(Self { environment: Arc::new(environment) })
     }
 
     /// Renders a template, named by its path under `templates/`.
@@ -74,24 +75,35 @@ impl Templates {
         Ok(self.environment.get_template(name)?.render(minijinja::value::Serde(context))?)
     }
 
-    /// A text without placeholders of the sign-in, set-up, account and error pages. An unknown id is shown as it
-    /// is.
+    /// A text without placeholders of the sign-in, set-up, account and error pages, in the reader's language. An
+    /// unknown id is shown as it is.
     #[must_use]
     pub fn text(&self, id: &str) -> String {
-        self.locale.text(id, |_| None).unwrap_or_else(|_| id.to_owned())
+        locale::text(language::current(), id, |_| None).unwrap_or_else(|_| id.to_owned())
     }
 
     /// A text with its placeholders filled in. An unknown id is shown as it is.
     #[must_use]
     pub fn text_with(&self, id: &str, values: &[(&str, &str)]) -> String {
         let value = |name: &str| values.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        self.locale.text(id, value).unwrap_or_else(|_| id.to_owned())
+        locale::text(language::current(), id, value).unwrap_or_else(|_| id.to_owned())
     }
 
-    /// The text of this id; when there is none of it, the message is a text itself.
+    /// What is wrong with a field, in the reader's language. A sentence without an id may be a text's id itself; what
+    /// there is in English alone stays in English.
     #[must_use]
-    pub fn text_or(&self, message: &str) -> String {
-        self.text(message)
+    pub fn message(&self, message: &Message) -> String {
+        let language = language::current();
+        let say = |part: &Part| {
+            let value = |name: &str| part.values.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+            let found = match part.id {
+                Some(id) => locale::text(language, &format!("field.{id}"), value),
+                None => locale::text(language, &part.text, value),
+            };
+            found.unwrap_or_else(|_| part.text.clone().into_owned())
+        };
+        let said: Vec<String> = message.parts().iter().map(say).collect();
+        locale::of(language).map_or_else(|_| said.join(" "), |locale| locale.sentences(&said))
     }
 }
 
@@ -101,9 +113,10 @@ impl fmt::Debug for Templates {
     }
 }
 
-fn translate(locale: &Locale, id: &str, values: &Kwargs) -> Result<String, minijinja::Error> {
+fn translate(id: &str, values: &Kwargs) -> Result<String, minijinja::Error> {
     let value = |name: &str| values.get::<Value>(name).ok().map(|value| value.to_string());
-    locale.text(id, value).map_err(|problem| minijinja::Error::new(ErrorKind::InvalidOperation, problem))
+    locale::text(language::current(), id, value)
+        .map_err(|problem| minijinja::Error::new(ErrorKind::InvalidOperation, problem))
 }
 
 /// A time as pages show it; the script in the page rewrites it in the reader's zone and language.
@@ -118,12 +131,11 @@ pub struct TimeView {
 }
 
 impl TimeView {
-    /// The view of a time, seen from `now`.
+    /// The view of a time, seen from `now`, in the reader's language.
     #[must_use]
     pub fn new(at: Timestamp, now: Timestamp) -> Self {
-        let seconds = Timestamp::from_secs(at.as_secs());
-        let exact = at.to_jiff().strftime("%b %-d, %Y, %H:%M:%S UTC").to_string();
-        Self { iso: seconds.to_string(), relative: relative(at, now), exact }
+        let (seconds, language) = (Timestamp::from_secs(at.as_secs()), language::current());
+        Self { iso: seconds.to_string(), relative: relative(at, now, language), exact: moment(at, language) }
     }
 
     /// The view of a time that may not have come.
@@ -134,26 +146,22 @@ impl TimeView {
 }
 
 /// `3 minutes ago`, `yesterday`, `in 12 hours`.
-fn relative(at: Timestamp, now: Timestamp) -> String {
-    const UNITS: [(u64, &str, &str, &str); 6] = [
-        (31_536_000, "year", "last year", "next year"),
-        (2_592_000, "month", "last month", "next month"),
-        (604_800, "week", "last week", "next week"),
-        (86_400, "day", "yesterday", "tomorrow"),
-        (3_600, "hour", "1 hour ago", "in 1 hour"),
-        (60, "minute", "1 minute ago", "in 1 minute"),
+fn relative(at: Timestamp, now: Timestamp, language: Language) -> String {
+    const UNITS: [(u64, &str, &str); 6] = [
+        (31_536_000, "time.years_ago", "time.in_years"),
+        (2_592_000, "time.months_ago", "time.in_months"),
+        (604_800, "time.weeks_ago", "time.in_weeks"),
+        (86_400, "time.days_ago", "time.in_days"),
+        (3_600, "time.hours_ago", "time.in_hours"),
+        (60, "time.minutes_ago", "time.in_minutes"),
     ];
     let past = at <= now;
     let seconds = if past { now.since(at) } else { at.since(now) }.as_secs();
-    let Some((size, unit, before, after)) = UNITS.into_iter().find(|(size, ..)| seconds >= *size) else {
-        return if past { "just now" } else { "in a moment" }.to_owned();
+    let (id, count) = match UNITS.into_iter().find(|(size, ..)| seconds >= *size) {
+        Some((size, before, after)) => (if past { before } else { after }, seconds / size),
+        None => (if past { "time.now" } else { "time.soon" }, 0),
     };
-    match (seconds / size, past) {
-        (1, true) => before.to_owned(),
-        (1, false) => after.to_owned(),
-        (count, true) => format!("{count} {unit}s ago"),
-        (count, false) => format!("in {count} {unit}s"),
-    }
+    locale::text(language, id, |_| Some(count.to_string())).unwrap_or_else(|_| moment(at, language))
 }
 
 /// Up to two letters that stand for a name.
@@ -181,15 +189,32 @@ mod tests {
     #[test]
     fn times_are_told_in_words() {
         let now = Timestamp::from_secs(1_763_700_000);
-        let ago = |seconds| relative(now.minus(Duration::from_secs(seconds)), now);
+        let ago = |seconds| relative(now.minus(Duration::from_secs(seconds)), now, Language::English);
         assert_eq!(ago(5), "just now");
         assert_eq!(ago(60), "1 minute ago");
         assert_eq!(ago(7_300), "2 hours ago");
         assert_eq!(ago(90_000), "yesterday");
         assert_eq!(ago(3 * 604_800), "3 weeks ago");
-        assert_eq!(relative(now.plus(Duration::from_secs(43_200)), now), "in 12 hours");
+        assert_eq!(relative(now.plus(Duration::from_secs(43_200)), now, Language::English), "in 12 hours");
         let view = TimeView::new(now, now);
         assert_eq!((view.iso.as_str(), view.exact.as_str()), ("2025-11-21T04:40:00Z", "Nov 21, 2025, 04:40:00 UTC"));
+    }
+
+    #[test]
+    fn times_take_the_forms_of_each_language() {
+        let now = Timestamp::from_secs(1_763_700_000);
+        let of = |language, seconds| relative(now.minus(Duration::from_secs(seconds)), now, language);
+        for (language, ago) in [
+            (Language::English, ["1 minute ago", "2 minutes ago", "3 hours ago", "11 hours ago", "yesterday"]),
+            (Language::German, ["vor 1 Minute", "vor 2 Minuten", "vor 3 Stunden", "vor 11 Stunden", "gestern"]),
+            (Language::Spanish, ["hace 1 minuto", "hace 2 minutos", "hace 3 horas", "hace 11 horas", "ayer"]),
+            (Language::French, ["il y a 1 minute", "il y a 2 minutes", "il y a 3 heures", "il y a 11 heures", "hier"]),
+            (Language::Japanese, ["1分前", "2分前", "3時間前", "11時間前", "1日前"]),
+            (Language::Arabic, ["قبل دقيقة", "قبل دقيقتين", "قبل 3 ساعات", "قبل 11 ساعة", "أمس"]),
+        ] {
+            let told = [60, 120, 3 * 3600, 11 * 3600, 86_400].map(|seconds| of(language, seconds));
+            assert_eq!(told, ago, "{language}");
+        }
     }
 
     #[test]

@@ -27,4 +27,6 @@ mod pages;
 #[cfg(test)]
 mod relying_parties;
 #[cfg(test)]
+mod two_steps;
+#[cfg(test)]
 mod users_list;

@@ -14,6 +14,7 @@ use crate::{
     support::{
         Api, App, Browser, Database, MailServer, NewApp, PASSWORD, Server, denizen, eventually, free_port, npm_install,
     },
+    two_steps,
 };
 
 /// Looks at pages, and notes what is wrong with them.
@@ -159,6 +160,31 @@ async fn every_card_page_is_for_everybody() {
     browser.sign_in("reset@example.com", &temporary).await;
     browser.find("input[autocomplete=new-password]").await;
     look.keep(&browser, "update-password").await;
+    let asked = api.create_person("twosteps@example.com").await;
+    api.put(&format!("/realms/main/users/{asked}/required-actions/configure_otp"), &json!({})).await.succeed();
+    browser.open(&server.url("/realms/main/sign-out")).await;
+    browser.driver().delete_all_cookies().await.unwrap();
+    browser.open(&server.url("/realms/main/account")).await;
+    browser.sign_in("twosteps@example.com", PASSWORD).await;
+    let secret = browser.find("code.secret").await.text().await.unwrap();
+    look.keep(&browser, "configure-otp").await;
+    if let Some(code) = two_steps::code(&secret, 0) {
+        browser.fill("code", &code).await;
+        click(&browser, "button[type=submit]").await;
+        browser.find(".codes").await;
+        look.keep(&browser, "recovery-codes").await;
+        click(&browser, "button[type=submit]").await;
+        browser.comes_to("/realms/main/account").await;
+        browser.driver().delete_all_cookies().await.unwrap();
+        browser.open(&server.url("/realms/main/account")).await;
+        browser.sign_in("twosteps@example.com", PASSWORD).await;
+        browser.find("input[name=code]").await;
+        look.keep(&browser, "second-factor").await;
+        click(&browser, ".card-links a").await;
+        browser.find("input[name=code]").await;
+        look.keep(&browser, "second-factor-recovery").await;
+        browser.driver().delete_all_cookies().await.unwrap();
+    }
     for (url, name) in [
         (attempt.with("client_id", Some("unknown")), "error-unknown-client"),
         (attempt.with("redirect_uri", Some("https://elsewhere.example/")), "error-redirect"),
@@ -170,6 +196,60 @@ async fn every_card_page_is_for_everybody() {
     let complaints = browser.complaints().await;
     for complaint in complaints.into_iter().filter(|text| !text.contains("Failed to load resource")) {
         look.note("cards", complaint);
+    }
+    browser.quit().await;
+    look.is_content();
+}
+
+/// The card pages in each language; Arabic ones are mirrored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_language_is_for_everybody() {
+    let mut server = Server::start(Database::sqlite()).await;
+    let api = server.api();
+    let app = App::register(&api, &server.issuer("main"), NewApp::default()).await;
+    api.create_person("sample@example.com").await;
+    let Some(browser) = Browser::start().await else { return };
+    let look = Looker::new();
+    for (language, title) in [
+        ("de", "Anmelden"),
+        ("es", "Iniciar sesión"),
+        ("fr", "Se connecter"),
+        ("ja", "サインイン"),
+        ("ar", "تسجيل الدخول"),
+    ] {
+        let name = |page: &str| format!("{language}-{page}");
+        let attempt = app.begin();
+        look.visit(&browser, &format!("{}&ui_locales={language}", attempt.url), &name("sign-in-identifier")).await;
+        browser.sees(title).await;
+        click(&browser, ".languages > summary").await;
+        look.keep(&browser, &name("language-menu")).await;
+        browser.open(&attempt.url).await;
+        browser.fill("identifier", "sample@example.com").await;
+        click(&browser, "form.form button[type=submit]").await;
+        browser.find("input[name=password]").await;
+        browser.fill("password", "not the right one").await;
+        click(&browser, "form.form button[type=submit]").await;
+        browser.find(".error-text").await;
+        look.keep(&browser, &name("sign-in-wrong")).await;
+        browser.complaints().await;
+        look.visit(&browser, &server.url("/realms/main/register"), &name("register")).await;
+        browser.open(&attempt.with("client_id", Some("unknown"))).await;
+        look.keep(&browser, &name("error-unknown-client")).await;
+        browser.complaints().await;
+        browser.open(&server.url("/realms/main/account")).await;
+        browser.fill("identifier", "sample@example.com").await;
+        click(&browser, "form.form button[type=submit]").await;
+        browser.find("input[name=password]").await;
+        // By the menu, in the middle of a sign-in.
+        click(&browser, ".languages > summary").await;
+        click(&browser, &format!(".languages button[lang={language}]")).await;
+        browser.fill("password", PASSWORD).await;
+        click(&browser, "form.form button[type=submit]").await;
+        browser.comes_to("/realms/main/account").await;
+        look.keep(&browser, &name("account")).await;
+        look.visit(&browser, &server.url("/realms/main/end-session"), &name("sign-out")).await;
+        click(&browser, "button[value=sign_out]").await;
+        browser.comes_to("/signed-out").await;
     }
     browser.quit().await;
     look.is_content();

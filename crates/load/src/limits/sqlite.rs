@@ -26,7 +26,7 @@ pub(super) fn measure(report: &mut Report, seconds: u64, folder: &Path) -> Resul
     let mut conn = Connection::open(&path)?;
     conn.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;
-         PRAGMA cache_size = -16000; PRAGMA mmap_size = 1073741824;
+         PRAGMA cache_size = -16000; PRAGMA mmap_size = 1099511627776;
          CREATE TABLE rows (id TEXT PRIMARY KEY, name TEXT NOT NULL, at BIGINT NOT NULL, data TEXT NOT NULL)",
     )?;
     let mut next = 0;

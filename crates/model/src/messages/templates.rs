@@ -1,14 +1,10 @@
-//! What each kind of message can say: its languages, its variables, and a realm's own text for it.
+//! What each kind of message can say: its variables, and a realm's own text for it.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Channel, Template};
-use crate::{RealmId, Timestamp, text::has_control, validation::FieldErrors};
-
-/// The languages that messages can have texts in, as language tags (BCP 47). The first is the one for readers of any
-/// other language.
-pub const LANGUAGES: [&str; 6] = ["en", "de", "es", "fr", "ja", "ar"];
+use crate::{RealmId, Timestamp, locales::Language, text::has_control, validation::FieldErrors};
 
 /// The longest subject, in characters.
 pub const MAX_SUBJECT: usize = 200;
@@ -16,14 +12,6 @@ pub const MAX_SUBJECT: usize = 200;
 pub const MAX_TEXT: usize = 16 * 1024;
 /// The longest HTML, in bytes.
 pub const MAX_HTML: usize = 64 * 1024;
-
-/// The language of [`LANGUAGES`] for a reader's language tag: its first part, in any case, or English.
-#[must_use]
-pub fn language_of(locale: Option<&str>) -> &'static str {
-    let [fallback, ..] = LANGUAGES;
-    let wanted = locale.and_then(|tag| tag.split(['-', '_']).next()).unwrap_or(fallback);
-    LANGUAGES.into_iter().find(|language| language.eq_ignore_ascii_case(wanted)).unwrap_or(fallback)
-}
 
 /// Something that a template can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -235,8 +223,8 @@ pub struct MessageTemplate {
     pub realm_id: RealmId,
     /// The template.
     pub template: Template,
-    /// One of [`LANGUAGES`].
-    pub language: String,
+    /// The language.
+    pub language: Language,
     /// What it says.
     pub text: TemplateText,
     /// When it was made.
@@ -250,14 +238,6 @@ pub struct MessageTemplate {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_reader_gets_their_language_or_english() {
-        assert_eq!(language_of(Some("de-AT")), "de");
-        assert_eq!(language_of(Some("FR")), "fr");
-        assert_eq!(language_of(Some("pt-BR")), "en");
-        assert_eq!(language_of(None), "en");
-    }
 
     #[test]
     fn a_template_names_what_it_needs() {

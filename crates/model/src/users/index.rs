@@ -3,10 +3,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{RequiredAction, User, UserKind, VerificationState};
+use super::{User, UserKind, VerificationState};
 use crate::{
     GroupId, OrganizationId, RoleId,
-    authenticators::AuthenticatorType,
+    authenticators::{AuthenticatorType, RequiredAction},
     text::{fold, words},
 };
 

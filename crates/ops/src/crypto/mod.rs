@@ -3,6 +3,7 @@
 //! * [`secret`]: randomness, secrets that don't print, random tokens and their stored hashes;
 //! * [`seal`]: encryption at rest under a master key that can be rotated;
 //! * [`mac`]: prepared HMAC keys and the refresh token codec;
+//! * [`totp`]: codes of authenticator apps;
 //! * [`jose`]: JWT signing with prepared keys, verification with pinned algorithms, JWKs;
 //! * [`password`]: argon2id on a bounded pool of its own threads, and other systems' hashes.
 //!
@@ -14,6 +15,7 @@ pub mod mac;
 pub mod password;
 pub mod seal;
 pub mod secret;
+pub mod totp;
 
 pub use jose::{Algorithm, SigningKey, Verifier, VerifyingKey};
 pub use mac::{MacKey, RefreshToken};

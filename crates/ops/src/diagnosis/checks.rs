@@ -1,6 +1,12 @@
 //! The checks. Where a sign-in goes by a rule, the check asks the same rule.
 
-use denizen_model::{devices::device_label, events::Event, users::UserKind, users::VerificationState};
+use denizen_model::{
+    Timestamp,
+    authenticators::{Authenticator, AuthenticatorType, LockoutKind},
+    devices::device_label,
+    events::Event,
+    users::{UserKind, VerificationState},
+};
 use serde_json::Value;
 
 use super::{FAILURES, Finding, Fix, Severity, Situation};
@@ -14,11 +20,17 @@ pub(super) const ALL: &[Check] = &[
     user_disabled,
     machine,
     no_api_key,
-    no_password,
+    no_way_in,
+    locked,
+    authenticators_held,
+    second_factor_missing,
     identifier_leads_elsewhere,
     temporary_password,
     password_reset_required,
+    second_factor_asked,
+    actions_waiting,
     wrong_passwords,
+    wrong_codes,
     last_failures,
     log_not_read,
     mail_not_delivered,
@@ -42,7 +54,13 @@ impl Finding {
 }
 
 fn bars(s: &Situation, barrier: Barrier) -> bool {
-    barriers(&s.user, s.password().is_some()).any(|found| found == barrier)
+    barriers(&s.user).any(|found| found == barrier)
+}
+
+/// What the realm lets this user begin a sign-in with.
+fn ways_in(s: &Situation) -> impl Iterator<Item = &Authenticator> {
+    let allowed = |kind: &AuthenticatorType| s.realm.settings.sign_in_methods.contains(kind);
+    s.standing.authenticators.iter().filter(move |one| allowed(&one.kind))
 }
 
 /// `1 time`, `3 times`.
@@ -91,10 +109,90 @@ fn no_api_key(s: &Situation) -> Option<Finding> {
     Some(found.fix(Fix::CreateApiKey))
 }
 
-fn no_password(s: &Situation) -> Option<Finding> {
-    (bars(s, Barrier::NoPassword) && s.user.kind == UserKind::Human).then(|| {
-        let sentence = "No password is set, and there is no other way to prove who they are.";
-        finding("no-usable-authenticator", Severity::Blocking, sentence).fix(Fix::SetPassword)
+fn no_way_in(s: &Situation) -> Option<Finding> {
+    if s.user.kind == UserKind::Machine || ways_in(s).next().is_some() {
+        return None;
+    }
+    let password_allowed = s.realm.settings.sign_in_methods.contains(&AuthenticatorType::Password);
+    let (sentence, fix) = if s.password().is_some() {
+        (
+            "They have a password, but the realm does not let people sign in with one, and they have nothing else.",
+            Fix::ChangeSettings,
+        )
+    } else if password_allowed {
+        ("No password is set, and there is no other way to prove who they are.", Fix::SetPassword)
+    } else {
+        ("They have nothing that the realm lets people sign in with.", Fix::ChangeSettings)
+    };
+    Some(finding("no-usable-authenticator", Severity::Blocking, sentence).fix(fix))
+}
+
+fn locked(s: &Situation) -> Option<Finding> {
+    let held: Vec<(&str, Timestamp)> = s
+        .lockouts
+        .iter()
+        .filter_map(|lockout| {
+            let name = match lockout.kind {
+                LockoutKind::Password => "passwords",
+                LockoutKind::Otp => "codes",
+            };
+            Some((name, lockout.locked_until(s.now)?))
+        })
+        .collect();
+    let until = held.iter().map(|(_, until)| *until).max()?;
+    let names: Vec<&str> = held.iter().map(|(name, _)| *name).collect();
+    let sentence = format!("Too many wrong {}: none is looked at until the lock ends.", names.join(" and "));
+    Some(finding("locked", Severity::Blocking, sentence).at(until).fix(Fix::Unlock))
+}
+
+fn authenticators_held(s: &Situation) -> Option<Finding> {
+    let held: Vec<&Authenticator> = s.standing.authenticators.iter().filter(|one| !one.is_usable(s.now)).collect();
+    let first = held.first()?;
+    // It blocks where nothing else begins a sign-in.
+    let blocks = s.user.kind == UserKind::Human && !ways_in(s).any(|one| one.is_usable(s.now));
+    let told = |one: &&Authenticator| {
+        let name = one.kind.title().to_lowercase();
+        if one.locked_at.is_some() { format!("{name} (locked)") } else { format!("{name} (switched off)") }
+    };
+    let names: Vec<String> = held.iter().map(told).collect();
+    let sentence = format!("An administrator holds these back: {}.", names.join(", "));
+    let severity = if blocks { Severity::Blocking } else { Severity::Information };
+    let found = finding("authenticators-held", severity, sentence).fix(Fix::RestoreAuthenticator);
+    Some(Finding { at: first.locked_at.or(first.deactivated_at), ..found })
+}
+
+/// A second factor is set up, but none of what counts as one can be used.
+fn second_factor_missing(s: &Situation) -> Option<Finding> {
+    let (settings, now) = (&s.realm.settings, s.now);
+    let has = s.standing.authenticators.iter().any(|one| settings.second_factors.contains(&one.kind));
+    let needs = s.user.kind == UserKind::Human && s.standing.needs_second_factor(settings, now);
+    (needs && has && s.standing.second_factors(settings, &[], now).is_empty()).then(|| {
+        let sentence =
+            "A second factor is required and none of theirs can be used; another is set up at the next sign-in.";
+        finding("second-factor-held", Severity::Step, sentence).fix(Fix::RestoreAuthenticator)
+    })
+}
+
+fn second_factor_asked(s: &Situation) -> Option<Finding> {
+    let (settings, now) = (&s.realm.settings, s.now);
+    if s.user.kind == UserKind::Machine || !s.standing.needs_second_factor(settings, now) {
+        return None;
+    }
+    let factors = s.standing.second_factors(settings, &[], now);
+    let names: Vec<String> = factors.iter().map(|kind| kind.title().to_lowercase()).collect();
+    let sentence = if names.is_empty() {
+        "A second factor is required and none is set up: it is set up at the next sign-in.".to_owned()
+    } else {
+        format!("A second factor is asked for: {}.", names.join(", "))
+    };
+    Some(finding("second-factor", Severity::Step, sentence).fix(Fix::IssueRecoveryCodes))
+}
+
+fn actions_waiting(s: &Situation) -> Option<Finding> {
+    let names: Vec<String> = s.standing.actions.iter().map(|action| action.title().to_lowercase()).collect();
+    (!names.is_empty()).then(|| {
+        let sentence = format!("Before they get where they want to go, they are asked to: {}.", names.join(", "));
+        finding("required-actions", Severity::Step, sentence)
     })
 }
 
@@ -141,6 +239,15 @@ fn wrong_passwords(s: &Situation) -> Option<Finding> {
         let failed = times(usize::try_from(failed).unwrap_or(usize::MAX));
         let sentence = format!("A wrong password was typed {failed} since the last right one.");
         finding("wrong-passwords", Severity::Information, sentence).fix(Fix::TemporaryPassword)
+    })
+}
+
+fn wrong_codes(s: &Situation) -> Option<Finding> {
+    let failed = s.user.failed_otp_attempts;
+    (failed > 0).then(|| {
+        let failed = times(usize::try_from(failed).unwrap_or(usize::MAX));
+        let sentence = format!("A wrong code was typed {failed} since the last sign-in.");
+        finding("wrong-codes", Severity::Information, sentence).fix(Fix::IssueRecoveryCodes)
     })
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use denizen_model::{messages::Template, users::NewHuman, validation::FieldErrors};
+use denizen_model::{locales::Language, messages::Template, users::NewHuman, validation::FieldErrors};
 use denizen_store::{self as store, Events};
 use serde::{Deserialize, Serialize};
 
@@ -62,14 +62,16 @@ pub async fn ask(app: &App, cx: &Cx, realm: &RealmState, email: &str, request: O
             return Ok(tx.unaudited("enough mails went to this address", ())?);
         }
         let user = store::invitations::find_user_at(&mut tx, realm.id, to)?;
+        let account = user.map(|id| store::users::find(&mut tx, realm.id, id)).transpose()?.flatten();
+        let locale = account.as_ref().and_then(|user| user.locale.as_deref());
         let fresh = Fresh::new(&app2, cx2.now, Purpose::Register.valid_for());
         let going_on = format!("register/complete?token={}", fresh.expose());
         let draft = Draft {
             user_id: user,
             invitation_id: None,
             to,
-            locale: None,
-            zone: None,
+            locale: locale.or(cx2.language.map(Language::as_str)),
+            zone: account.as_ref().and_then(|user| user.zoneinfo.as_deref()),
             template: if user.is_some() { Template::AccountExists } else { Template::Register },
             path: if user.is_some() { "account" } else { &going_on },
             more: &[],
@@ -117,6 +119,7 @@ pub async fn complete(
         email: Some(pending.email),
         given_name: Some(typed.given_name),
         family_name: Some(typed.family_name),
+        locale: cx.language.map(|language| language.to_string()),
         ..NewHuman::default()
     };
     let ready = Ready::check(app, cx, &realm.realm, new, typed.password).await?;

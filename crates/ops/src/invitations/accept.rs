@@ -46,7 +46,7 @@ pub async fn accept(app: &App, cx: &Cx, realm: &RealmState, token: &str, typed: 
         email: Some(invitation.email),
         given_name: Some(typed.given_name),
         family_name: Some(typed.family_name),
-        locale: invitation.locale,
+        locale: invitation.locale.or_else(|| cx.language.map(|language| language.to_string())),
         ..NewHuman::default()
     };
     let ready = Ready::check(app, cx, &realm.realm, new, typed.password).await?;

@@ -1,9 +1,9 @@
 //! One function for each kind of message that flows send: what it needs is its parameters, so that none can be
 //! forgotten.
 
-use denizen_model::{Timestamp, UserId, messages::Template, realms::Realm, users::User};
+use denizen_model::{Timestamp, UserId, locales::told, messages::Template, realms::Realm, users::User};
 
-use super::{Draft, Prepared, prepare, told};
+use super::{Draft, Prepared, prepare};
 use crate::{App, Cx, Result};
 
 /// Who reads a message.
@@ -23,6 +23,11 @@ impl<'a> Reader<'a> {
     /// A user at one of their addresses or numbers.
     pub(crate) fn of(user: &'a User, to: &'a str) -> Self {
         Self { user_id: Some(user.id), to, locale: user.locale.as_deref(), zone: user.zoneinfo.as_deref() }
+    }
+
+    /// A time as the message tells it.
+    fn told(&self, (_, _, realm): Place<'_>, at: Timestamp) -> String {
+        told(at, self.zone, realm.settings.language_for(self.locale))
     }
 }
 
@@ -59,7 +64,7 @@ fn make(
 
 /// A notice, whose button leads to the reader's account.
 fn notice(place: Place<'_>, reader: Reader<'_>, template: Template, more: &[(&'static str, &str)]) -> Result<Prepared> {
-    let time = told(place.1.now, reader.zone);
+    let time = reader.told(place, place.1.now);
     let mut all = vec![("time", time.as_str())];
     all.extend_from_slice(more);
     make(place, reader, template, &Content { path: "account", more: &all, expires_at: None })
@@ -130,7 +135,7 @@ pub(crate) fn new_device(place: Place<'_>, reader: Reader<'_>, device: &str, whe
 
 /// That too many attempts have locked sign-in: until then, or until an administrator unlocks it.
 pub(crate) fn account_locked(place: Place<'_>, reader: Reader<'_>, until: Option<Timestamp>) -> Result<Prepared> {
-    let until = until.map(|at| told(at, reader.zone)).unwrap_or_default();
+    let until = until.map(|at| reader.told(place, at)).unwrap_or_default();
     notice(place, reader, Template::AccountLocked, &[("until", &until)])
 }
 

@@ -21,7 +21,7 @@ pub enum Sms {
     #[default]
     None,
     /// To a gateway.
-    Gateway(SmsConfig),
+    Gateway(Box<SmsConfig>),
     /// Into the demo's mailbox page, which shows them whole.
     Demo,
 }

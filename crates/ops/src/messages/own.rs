@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use denizen_model::{
+    locales::Language,
     messages::{Channel, MessageTemplate, Template, TemplateText, sms},
     validation::FieldErrors,
 };
@@ -21,15 +22,15 @@ pub(crate) const FILTERS: [&str; 6] = ["capitalize", "default", "lower", "title"
 
 /// The texts of its own that a realm has.
 #[derive(Debug, Default)]
-pub(crate) struct OwnTexts(HashMap<(Template, String), TemplateText>);
+pub(crate) struct OwnTexts(HashMap<(Template, Language), TemplateText>);
 
 impl OwnTexts {
     pub(crate) fn new(all: Vec<MessageTemplate>) -> Self {
         Self(all.into_iter().map(|own| ((own.template, own.language), own.text)).collect())
     }
 
-    pub(super) fn get(&self, template: Template, language: &str) -> Option<&TemplateText> {
-        self.0.get(&(template, language.to_owned()))
+    pub(super) fn get(&self, template: Template, language: Language) -> Option<&TemplateText> {
+        self.0.get(&(template, language))
     }
 }
 

@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use denizen_model::{
     UserId,
+    locales::Language,
     messages::{Template, TemplateText},
     realms::Realm,
     validation::FieldErrors,
 };
 
-use super::{Draft, Prepared, Whole, prepare, templates::Values};
+use super::{Draft, Prepared, Whole, prepare_in, templates::Values};
 use crate::{App, Cx, Error, Result};
 
 /// What Denizen says in a language, as a realm's own text that says the same.
-pub(crate) fn usual_text(app: &App, template: Template, language: &str) -> Result<TemplateText> {
+pub(crate) fn usual_text(app: &App, template: Template, language: Language) -> Result<TemplateText> {
     app.mailer().templates.usual(template, language)
 }
 
@@ -40,7 +41,7 @@ pub(crate) fn sample(
     app: &App,
     realm: &Realm,
     template: Template,
-    language: &str,
+    language: Language,
     text: Option<&TemplateText>,
 ) -> Result<Whole> {
     let (link, more) = values_of(app, realm, template);
@@ -62,7 +63,7 @@ pub(crate) fn prepare_test(
     cx: &Cx,
     realm: &Realm,
     template: Template,
-    language: &'static str,
+    language: Language,
     user_id: Option<UserId>,
     to: &str,
 ) -> Result<Prepared> {
@@ -74,7 +75,7 @@ pub(crate) fn prepare_test(
         user_id,
         invitation_id: None,
         to,
-        locale: Some(language),
+        locale: None,
         zone: None,
         template,
         path,
@@ -82,5 +83,5 @@ pub(crate) fn prepare_test(
         // A day, so that one that cannot be sent does not wait for ever.
         expires_at: Some(cx.now.plus(Duration::from_secs(24 * 3600))),
     };
-    prepare(app, cx, realm, &draft)
+    prepare_in(app, cx, realm, language, &draft)
 }

@@ -10,10 +10,7 @@ use std::{
 };
 
 use axum::{Router, extract::State, http::HeaderMap, routing::post};
-use denizen_model::{
-    messages::LANGUAGES,
-    users::{NewHuman, NewPassword, User},
-};
+use denizen_model::users::{NewHuman, NewPassword, User};
 use denizen_store::{Events, Location};
 use tokio::sync::Semaphore;
 
@@ -156,7 +153,7 @@ impl Sink {
     fn sms(&self, body: Option<&str>) -> Sms {
         let url = format!("http://user:s3cret@127.0.0.1:{}/send", self.port);
         let headers = Secret::new("X-Account: 7".to_owned());
-        Sms::Gateway(SmsConfig::parse(&url, Some(&headers), body, Some(1)).unwrap())
+        Sms::Gateway(Box::new(SmsConfig::parse(&url, Some(&headers), body, Some(1)).unwrap()))
     }
 
     fn taken(&self) -> Vec<(HeaderMap, String)> {
@@ -256,7 +253,7 @@ async fn a_gateway_that_says_nothing_is_not_waited_for() {
     assert_eq!(shown.last_error.as_deref(), Some("The SMS gateway did not answer within 1 seconds."));
     assert_eq!(shown.state, MessageState::Queued);
     // Nor is one that is not there.
-    let gone = Sms::Gateway(SmsConfig::parse("http://127.0.0.1:1/s3cret", None, None, Some(1)).unwrap());
+    let gone = Sms::Gateway(Box::new(SmsConfig::parse("http://127.0.0.1:1/s3cret", None, None, Some(1)).unwrap()));
     let place = Place::new(gone).await;
     place.send(place.code("493816").unwrap()).await;
     send_due(&place.app).await.unwrap();
@@ -305,8 +302,8 @@ async fn without_a_gateway_nothing_is_put_into_the_queue() {
 #[tokio::test]
 async fn every_kind_of_message_is_made_in_every_language_and_shown_without_its_secrets() {
     let place = Place::new(Sms::Demo).await;
-    for language in LANGUAGES {
-        let user = User { locale: Some(language.to_owned()), ..place.user.clone() };
+    for language in Language::ALL {
+        let user = User { locale: Some(language.to_string()), ..place.user.clone() };
         let (cx, until) = (place.cx(), place.in_minutes(10));
         let (here, mail) = ((&place.app, &cx, &place.realm.realm), Reader::of(&user, "ana@example.com"));
         let phone = Reader::of(&user, PHONE);
@@ -351,7 +348,7 @@ async fn every_kind_of_message_is_made_in_every_language_and_shown_without_its_s
 async fn word(place: &Place, text: TemplateText) {
     let cx = place.cx();
     let may = cx.may(place.realm.realm.id).unwrap();
-    message_templates::set(&place.app, &cx, may, Template::EmailCode, "en", text, None).await.unwrap();
+    message_templates::set(&place.app, &cx, may, Template::EmailCode, Language::English, text, None).await.unwrap();
 }
 
 fn own(subject: &str, text: &str) -> TemplateText {
@@ -392,7 +389,7 @@ async fn a_text_that_can_be_used_no_longer_keeps_no_message_from_its_reader() {
     let old = denizen_model::messages::MessageTemplate {
         realm_id: place.realm.realm.id,
         template: Template::EmailCode,
-        language: "en".to_owned(),
+        language: Language::English,
         text: own("Hi", "{{ code }}\n{{ forgotten }}"),
         created_at: now,
         updated_at: now,

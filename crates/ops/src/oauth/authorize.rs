@@ -35,6 +35,8 @@ pub struct Parameters {
     pub max_age: Option<String>,
     /// Whom the client expects.
     pub login_hint: Option<String>,
+    /// The languages that the user is to be asked in, apart by blanks, the most wanted first.
+    pub ui_locales: Option<String>,
 }
 
 /// A request that was found good. It travels sealed through the sign-in pages.

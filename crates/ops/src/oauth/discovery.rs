@@ -32,6 +32,7 @@ pub fn metadata(realm: &RealmState) -> Value {
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "ui_locales_supported": realm.realm.settings.locales,
         "prompt_values_supported": ["none", "login", "select_account"],
         "authorization_response_iss_parameter_supported": true,
         "claims_parameter_supported": false,

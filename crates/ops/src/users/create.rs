@@ -15,7 +15,7 @@ use denizen_store::{self as store, Events, authenticators::StoredPassword};
 use crate::{
     App, Cx, May, RealmState, Result,
     api_keys::{self, Made, NewKey},
-    authenticators::temporary_password,
+    authenticators::readable_secret,
     crypto::Secret,
     cx::Detail,
 };
@@ -123,7 +123,7 @@ pub(crate) async fn prepare_password(
     let (text, temporary) = match password {
         NewPassword::None => return Ok(None),
         NewPassword::Set(text) => (Secret::new(text), false),
-        NewPassword::Temporary => (temporary_password(app.rng()), true),
+        NewPassword::Temporary => (readable_secret(app.rng()), true),
     };
     let phc = app.hasher().hash(text.clone(), app.hasher().params()).await?;
     let stored = StoredPassword { id: AuthenticatorId::new(now, app.id_bytes()), phc, temporary };

@@ -3,13 +3,13 @@
 
 use denizen_model::{
     RealmId, Timestamp,
-    authenticators::AuthenticatorType,
+    authenticators::{AuthenticatorType, RequiredAction},
     pages::{Cursor, DEFAULT_LIMIT, Direction, MAX_LIMIT},
     permissions::markers::UsersRead,
     text::{self, fold},
     users::{
-        ATTRIBUTE_FILTER, FILTERS, Facet, FilterValues, MAX_SEARCH, RequiredAction, Span, UserFilters, UserKind,
-        UserQuery, UserSort, as_typed, as_words, filter_spec, parse_span, parse_time, take_apart,
+        ATTRIBUTE_FILTER, FILTERS, Facet, FilterValues, MAX_SEARCH, Span, UserFilters, UserKind, UserQuery, UserSort,
+        as_typed, as_words, filter_spec, parse_span, parse_time, take_apart,
     },
     validation::FieldErrors,
 };

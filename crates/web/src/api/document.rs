@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use denizen_model::messages::LANGUAGES;
 use serde_json::{Map, Value, json};
 
 use super::endpoints;
@@ -91,7 +90,7 @@ fn complete(method: &str, path: &str, operation: &mut Map<String, Value>) {
     if path.contains("{template}") {
         first.push(parameter("path", "template", json!({"$ref": "#/components/schemas/Template"}), "Which message."));
         let text = "The language, as a tag (BCP 47).";
-        first.push(parameter("path", "language", json!({"type": "string", "enum": LANGUAGES}), text));
+        first.push(parameter("path", "language", json!({"$ref": "#/components/schemas/Language"}), text));
     }
     if conditional {
         let text = "The ETag of the version to change; with another one there now, nothing is changed.";

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use axum::{Json, extract::FromRequestParts, http::StatusCode, http::request::Parts};
 use denizen_model::{
     Timestamp,
+    locales::Language,
     messages::{Channel, Template, TemplateText, Variable},
     permissions::markers::{SettingsRead, SettingsWrite},
 };
@@ -32,7 +33,7 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
 }
 
 /// The template and the language in the path.
-struct Which(Template, &'static str);
+struct Which(Template, Language);
 
 impl FromRequestParts<Web> for Which {
     type Rejection = Problem;
@@ -68,7 +69,7 @@ struct TemplateView {
     /// By which way it goes.
     channel: Channel,
     /// The language, as a tag (BCP 47).
-    language: &'static str,
+    language: Language,
     /// Whose words it has.
     state: TemplateOrigin,
     /// When the realm's own text was last changed.

@@ -9,6 +9,7 @@ mod import;
 mod inputs;
 mod invitations;
 mod jobs;
+mod languages;
 mod message_templates;
 mod messages;
 mod views;

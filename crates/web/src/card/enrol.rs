@@ -205,7 +205,7 @@ async fn signed_in(
     request: Option<Request>,
 ) -> Response {
     let flow = Flow::new(cx.now, request, Some(enrolled.user.username.clone()));
-    let flow = flow.in_browser_with(cookie::read(web, headers).as_deref());
+    let flow = flow.in_browser_with(cookie::read(web, headers).as_deref(), None);
     let step = sign_in_enrolled(&web.app, cx, realm, flow, enrolled).await;
     match step.and_then(|step| proceed(web, realm, step)) {
         Ok(response) => response,

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod enrol;
+pub(crate) mod language;
 pub(crate) mod links;
 pub(crate) mod mailbox;
 pub(crate) mod setup;
@@ -22,15 +23,18 @@ use denizen_ops::{
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::Web;
+use crate::{
+    Web,
+    language::{Menu, current, menu, prefer},
+};
 
-/// The routes of all card pages.
+/// The routes of all card pages that are in the reader's language; the mailbox of a demo is in English.
 pub(crate) fn router() -> Router<Web> {
     Router::new()
         .merge(account::router())
         .merge(enrol::router())
+        .merge(language::router())
         .merge(links::router())
-        .merge(mailbox::router())
         .merge(setup::router())
         .merge(sign_in::router())
         .merge(sign_out::router())
@@ -42,6 +46,8 @@ pub(crate) struct Card {
     pub(crate) title: String,
     pub(crate) realm: CardRealm,
     pub(crate) version: &'static str,
+    /// The languages to choose from.
+    pub(crate) languages: Option<Menu>,
 }
 
 /// Whose card it is.
@@ -59,13 +65,13 @@ impl Card {
 
     fn of(title: String, slug: &str, name: &str) -> Self {
         let realm = CardRealm { slug: slug.to_owned(), name: name.to_owned(), accent: "cobalt" };
-        Self { title, realm, version: env!("CARGO_PKG_VERSION") }
+        Self { title, realm, version: env!("CARGO_PKG_VERSION"), languages: menu() }
     }
 }
 
-/// Field errors for a template; a message that is a text's id is replaced by the text.
+/// Field errors for a template, in the reader's language; a message that is a text's id is replaced by the text.
 pub(crate) fn field_messages(web: &Web, errors: &FieldErrors) -> BTreeMap<String, String> {
-    errors.iter().map(|(field, message)| (field.to_owned(), web.templates.text_or(message))).collect()
+    errors.messages().map(|(field, message)| (field.to_owned(), web.templates.message(message))).collect()
 }
 
 /// A card page. It is never kept by a cache, and may lead on to a client's address: Chrome applies
@@ -78,6 +84,8 @@ pub(crate) fn page(web: &Web, status: StatusCode, template: &str, context: &impl
                 (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
                 (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
                 (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CARD_POLICY)),
+                (header::CONTENT_LANGUAGE, HeaderValue::from_static(current().as_str())),
+                (header::VARY, HeaderValue::from_static("Accept-Language, Cookie")),
             ],
             html,
         )
@@ -175,22 +183,37 @@ pub(crate) fn see_other(target: &str) -> Response {
     }
 }
 
-/// Who is signed in to the realm in the browser that sent these headers.
+/// Who is signed in to the realm in the browser that sent these headers. From here on pages are in their language,
+/// unless another one was chosen.
 pub(crate) async fn signed_in(
     web: &Web,
     cx: &Cx,
     realm: &RealmState,
     headers: &HeaderMap,
 ) -> Result<Option<SignedIn>, Error> {
-    match cookie::read(web, headers) {
-        Some(cookie) => find_by_cookie(&web.app, realm, &cookie, cx.now).await,
-        None => Ok(None),
-    }
+    let Some(cookie) = cookie::read(web, headers) else { return Ok(None) };
+    let found = find_by_cookie(&web.app, realm, &cookie, cx.now).await?;
+    prefer(found.as_ref().and_then(|signed_in| signed_in.user.locale.as_deref()));
+    Ok(found)
 }
 
 /// Session cookies of a realm. They are sent to the realm's own paths only, so realms do not see each other's.
 pub(crate) mod cookie {
     use super::{Duration, HeaderMap, HeaderValue, RealmState, Secret, Web, header};
+
+    fn device_name(web: &Web) -> &'static str {
+        if web.is_https() { "__Secure-denizen_device" } else { "denizen_device" }
+    }
+
+    /// The cookie by which a browser is remembered.
+    pub(crate) fn read_device(web: &Web, headers: &HeaderMap) -> Option<String> {
+        find(headers, device_name(web))
+    }
+
+    /// The header by which a browser is remembered.
+    pub(crate) fn set_device(web: &Web, realm: &RealmState, value: &Secret, max_age: Duration) -> Option<HeaderValue> {
+        line(web, realm, device_name(web), value.expose(), max_age)
+    }
 
     fn name(web: &Web) -> &'static str {
         if web.is_https() { "__Secure-denizen_session" } else { "denizen_session" }
@@ -208,11 +231,10 @@ pub(crate) mod cookie {
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
     }
 
-    fn line(web: &Web, realm: &RealmState, value: &str, max_age: Duration) -> Option<HeaderValue> {
+    fn line(web: &Web, realm: &RealmState, name: &str, value: &str, max_age: Duration) -> Option<HeaderValue> {
         let secure = if web.is_https() { "; Secure" } else { "" };
         let text = format!(
-            "{}={value}; Path=/realms/{}; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
-            name(web),
+            "{name}={value}; Path=/realms/{}; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
             realm.realm.slug,
             max_age.as_secs()
         );
@@ -221,12 +243,12 @@ pub(crate) mod cookie {
 
     /// The header that gives a browser its session.
     pub(crate) fn set(web: &Web, realm: &RealmState, value: &Secret, max_age: Duration) -> Option<HeaderValue> {
-        line(web, realm, value.expose(), max_age)
+        line(web, realm, name(web), value.expose(), max_age)
     }
 
     /// The header that takes it away.
     pub(crate) fn clear(web: &Web, realm: &RealmState) -> Option<HeaderValue> {
-        line(web, realm, "", Duration::ZERO)
+        line(web, realm, name(web), "", Duration::ZERO)
     }
 }
 

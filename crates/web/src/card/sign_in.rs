@@ -1,4 +1,7 @@
-//! The sign-in pages: identifier, password, a new password where one is required. They need no script.
+//! The sign-in pages: identifier, password, a second factor, what is required. They need no script.
+
+mod actions;
+mod second_factor;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,7 +16,7 @@ use denizen_model::validation::FieldErrors;
 use denizen_ops::{
     Cx, Error, ErrorKind, RealmState,
     crypto::Secret,
-    flows::sign_in::{Flow, Step, check_password_step, update_password_step},
+    flows::sign_in::{Flow, Step, check_password_step, look},
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +27,8 @@ pub(crate) fn router() -> Router<Web> {
     Router::new()
         .route("/realms/{realm}/sign-in", get(restart).post(identify))
         .route("/realms/{realm}/sign-in/password", post(password))
-        .route("/realms/{realm}/sign-in/update-password", post(update_password))
+        .merge(second_factor::router())
+        .merge(actions::router())
 }
 
 #[derive(Serialize)]
@@ -51,16 +55,6 @@ struct PasswordPage {
     flow: String,
     identifier: String,
     restart_href: String,
-    errors: BTreeMap<String, String>,
-}
-
-#[derive(Serialize)]
-struct UpdatePasswordPage {
-    card: Card,
-    action: String,
-    flow: String,
-    identifier: String,
-    min_length: String,
     errors: BTreeMap<String, String>,
 }
 
@@ -91,7 +85,14 @@ pub(crate) async fn identifier_page(
 }
 
 fn status_of(errors: &FieldErrors) -> StatusCode {
-    if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }
+    let held = |text: &str| matches!(text, "sign_in.too_many" | "sign_in.locked");
+    if errors.iter().any(|(_, text)| held(text)) {
+        StatusCode::TOO_MANY_REQUESTS
+    } else if errors.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::UNPROCESSABLE_ENTITY
+    }
 }
 
 fn password_page(web: &Web, realm: &RealmState, flow: &Flow, errors: &FieldErrors) -> Result<Response, Error> {
@@ -107,16 +108,21 @@ fn password_page(web: &Web, realm: &RealmState, flow: &Flow, errors: &FieldError
     Ok(page(web, status_of(errors), "card/sign_in/password.html", &context))
 }
 
-fn update_password_page(web: &Web, realm: &RealmState, flow: &Flow, errors: &FieldErrors) -> Result<Response, Error> {
-    let context = UpdatePasswordPage {
-        card: Card::new(web.templates.text("sign_in.update_password.title"), realm),
-        action: format!("/realms/{}/sign-in/update-password", realm.realm.slug),
-        flow: flow.seal(&web.app, realm)?,
-        identifier: flow.identifier.clone().unwrap_or_default(),
-        min_length: realm.realm.settings.password_min_length.to_string(),
-        errors: field_messages(web, errors),
-    };
-    Ok(page(web, status_of(errors), "card/sign_in/update_password.html", &context))
+/// The page at which a sign-in stands.
+pub(super) async fn page_of(web: &Web, cx: &Cx, realm: &RealmState, flow: &Flow) -> Result<Response, Error> {
+    let errors = FieldErrors::new();
+    if flow.is_proved() {
+        return match look(&web.app, cx, realm, flow.clone()).await? {
+            Some(step) => proceed(web, realm, step),
+            // The next page that it leads to is the destination.
+            None => Err(Error::conflict("flow-expired", "This page is too old. Sign in again.")),
+        };
+    }
+    if flow.identifier.is_some() {
+        password_page(web, realm, flow, &errors)
+    } else {
+        identifier_page(web, realm, flow, &errors).await
+    }
 }
 
 #[derive(Deserialize)]
@@ -137,15 +143,6 @@ struct PasswordForm {
     flow: String,
     #[serde(default)]
     password: Secret,
-}
-
-#[derive(Deserialize)]
-struct UpdatePasswordForm {
-    flow: String,
-    #[serde(default)]
-    password: Secret,
-    #[serde(default)]
-    password_again: Secret,
 }
 
 /// The realm, which must be enabled, and the flow of a page; or the error page.
@@ -206,8 +203,8 @@ async fn password(
     headers: HeaderMap,
     Form(form): Form<PasswordForm>,
 ) -> Response {
-    let (realm, flow) = match open(&web, &cx, &slug, &form.flow).await {
-        Ok((realm, flow)) => (realm, flow.in_browser_with(cookie::read(&web, &headers).as_deref())),
+    let (realm, flow) = match open_in_browser(&web, &cx, &slug, &form.flow, &headers).await {
+        Ok(opened) => opened,
         Err(page) => return page,
     };
     // A bound on what is hashed; no password that can be set is longer.
@@ -231,34 +228,31 @@ async fn password(
     answer.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
 }
 
-async fn update_password(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-    Form(form): Form<UpdatePasswordForm>,
-) -> Response {
-    let (realm, flow) = match open(&web, &cx, &slug, &form.flow).await {
-        Ok((realm, flow)) => (realm, flow.in_browser_with(cookie::read(&web, &headers).as_deref())),
-        Err(page) => return page,
-    };
-    let new = form.password.expose().to_owned();
-    let answer =
-        match update_password_step(&web.app, &cx, &realm, flow.clone(), new, form.password_again.expose()).await {
-            Ok(Step::Wrong(errors)) => update_password_page(&web, &realm, &flow, &errors),
-            Ok(step) => proceed(&web, &realm, step),
-            Err(error) => Err(error),
-        };
-    answer.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
-}
-
+/// The page, or the redirect, that a step leads to.
 pub(super) fn proceed(web: &Web, realm: &RealmState, step: Step) -> Result<Response, Error> {
     match step {
-        Step::SignedIn { cookie: secret, max_age, redirect } => {
-            let target = redirect.unwrap_or_else(|| format!("/realms/{}/account", realm.realm.slug));
-            Ok(with_cookie(see_other(&target), cookie::set(web, realm, &secret, max_age)))
+        Step::SignedIn(signed_in) => {
+            let target = signed_in.redirect.unwrap_or_else(|| format!("/realms/{}/account", realm.realm.slug));
+            let session = cookie::set(web, realm, &signed_in.cookie, signed_in.max_age);
+            let device = signed_in.device.and_then(|(secret, age)| cookie::set_device(web, realm, &secret, age));
+            Ok(with_cookie(with_cookie(see_other(&target), session), device))
         }
-        Step::UpdatePassword(flow) => update_password_page(web, realm, &flow, &FieldErrors::new()),
+        Step::SecondFactor(flow, kinds) => second_factor::page_of(web, realm, &flow, &kinds, None, &FieldErrors::new()),
+        Step::Action(flow, action) => actions::page_of(web, realm, &flow, action, &FieldErrors::new()),
+        Step::RecoveryCodes(flow, codes) => actions::recovery_codes_page(web, realm, &flow, &codes),
         Step::Wrong(_) => Err(Error::internal("a wrong step was not shown as such")),
     }
+}
+
+/// The realm and the flow of a page that a browser sent, with its cookies; or the error page.
+async fn open_in_browser(
+    web: &Web,
+    cx: &Cx,
+    slug: &str,
+    flow: &str,
+    headers: &HeaderMap,
+) -> Result<(Arc<RealmState>, Flow), Response> {
+    let (realm, flow) = open(web, cx, slug, flow).await?;
+    let (session, device) = (cookie::read(web, headers), cookie::read_device(web, headers));
+    Ok((realm, flow.in_browser_with(session.as_deref(), device.as_deref())))
 }

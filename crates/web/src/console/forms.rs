@@ -48,6 +48,11 @@ impl Fields {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
     }
 
+    /// Whether a field was sent at all.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(key, _)| key == name)
+    }
+
     /// A field's text, if there is any.
     pub(super) fn given(&self, name: &str) -> Option<String> {
         Some(self.text(name).trim()).filter(|text| !text.is_empty()).map(str::to_owned)

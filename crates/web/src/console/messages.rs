@@ -7,7 +7,8 @@ use axum::{
     routing::{get, post},
 };
 use denizen_model::{
-    messages::{Channel, LANGUAGES, MAX_SUBJECT, Template, TemplateText, Variable},
+    locales::Language,
+    messages::{Channel, MAX_SUBJECT, Template, TemplateText, Variable},
     permissions::markers::SettingsWrite,
 };
 use denizen_ops::message_templates::{self, FILTERS, TemplateState, Whole};
@@ -36,26 +37,14 @@ pub(super) fn router() -> Router<Web> {
 
 /// The template and the language in the path.
 #[derive(Debug, Clone, Copy)]
-struct Which(Template, &'static str);
+struct Which(Template, Language);
 
 impl<S: Send + Sync> FromRequestParts<S> for Which {
     type Rejection = PageError;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, PageError> {
         let template = path_id(parts, state, "template").await?;
-        let language: String = path_id(parts, state, "language").await?;
-        Ok(Self(template, message_templates::language(&language)?))
-    }
-}
-
-/// What a language calls itself.
-fn language_name(tag: &str) -> &'static str {
-    match tag {
-        "de" => "Deutsch",
-        "es" => "Español",
-        "fr" => "Français",
-        "ja" => "日本語",
-        "ar" => "العربية",
-        _ => "English",
+        let tag: String = path_id(parts, state, "language").await?;
+        Ok(Self(template, message_templates::language(&tag)?))
     }
 }
 
@@ -86,12 +75,12 @@ struct Row {
     label: &'static str,
     occasion: &'static str,
     /// The languages in which the realm has its own text.
-    own: Vec<Language>,
+    own: Vec<LanguageLink>,
     changed_at: Option<TimeView>,
 }
 
 #[derive(Serialize)]
-struct Language {
+struct LanguageLink {
     tag: &'static str,
     name: &'static str,
     href: String,
@@ -99,12 +88,12 @@ struct Language {
     own: bool,
 }
 
-fn language(page: &ConsoleCx, state: &TemplateState, current: &str) -> Language {
-    Language {
-        tag: state.language,
-        name: language_name(state.language),
+fn language(page: &ConsoleCx, state: &TemplateState, current: Option<Language>) -> LanguageLink {
+    LanguageLink {
+        tag: state.language.as_str(),
+        name: state.language.own_name(),
         href: href(page, Which(state.template, state.language)),
-        current: state.language == current,
+        current: current == Some(state.language),
         own: state.is_overridden(),
     }
 }
@@ -118,7 +107,7 @@ async fn list(page: ConsoleCx) -> Answer {
             label: template.label(),
             occasion: template.occasion(),
             changed_at: page.time_opt(own.iter().filter_map(|state| state.updated_at).max()),
-            own: own.into_iter().map(|state| language(&page, state, "")).collect(),
+            own: own.into_iter().map(|state| language(&page, state, None)).collect(),
         }
     };
     let group = |channel: Channel, label, icon| Group {
@@ -131,12 +120,11 @@ async fn list(page: ConsoleCx) -> Answer {
     page.page("console/messages/list.html", At::top(Section::Messages, "Messages"), &content)
 }
 
-/// A template without a language leads to its first.
+/// A template without a language leads to the realm's default one.
 async fn first(page: ConsoleCx, parts: Parts) -> Answer {
     let mut parts = parts;
     let template: Template = path_id(&mut parts, &(), "template").await?;
-    let [language, ..] = LANGUAGES;
-    Ok(see_other(&href(&page, Which(template, language))))
+    Ok(see_other(&href(&page, Which(template, page.realm().realm.settings.locale))))
 }
 
 #[derive(Serialize)]
@@ -151,7 +139,7 @@ struct FormPage {
     own: bool,
     language: &'static str,
     direction: &'static str,
-    languages: Vec<Language>,
+    languages: Vec<LanguageLink>,
     variables: Vec<&'static Variable>,
     needs: Option<&'static str>,
     filters: String,
@@ -191,9 +179,9 @@ fn test_target(page: &ConsoleCx, channel: Channel) -> (Option<String>, &'static 
 
 /// The form, with what was typed where that could not be saved.
 async fn form(page: &ConsoleCx, which: Which, typed: Option<(TemplateText, i64)>, errors: Errors) -> Answer {
-    let Which(template, language_tag) = which;
+    let Which(template, shown) = which;
     let all = message_templates::list(page.app(), page.cx(), page.may()?).await?;
-    let (state, saved) = message_templates::get(page.app(), page.cx(), page.may()?, template, language_tag).await?;
+    let (state, saved) = message_templates::get(page.app(), page.cx(), page.may()?, template, shown).await?;
     let (text, version) = typed.unwrap_or((saved, state.version));
     let (test_to, test_missing) = test_target(page, template.channel());
     let own = state.is_overridden();
@@ -206,12 +194,12 @@ async fn form(page: &ConsoleCx, which: Which, typed: Option<(TemplateText, i64)>
         state: if own { Label::new("Own text", "accent") } else { Label::new("Usual text", "neutral") },
         changed_at: page.time_opt(state.updated_at),
         own,
-        language: language_tag,
-        direction: if language_tag == "ar" { "rtl" } else { "ltr" },
+        language: shown.as_str(),
+        direction: shown.direction().as_str(),
         languages: all
             .iter()
             .filter(|state| state.template == template)
-            .map(|state| language(page, state, language_tag))
+            .map(|state| language(page, state, Some(shown)))
             .collect(),
         variables: template.variables().iter().collect(),
         needs: template.needs(),
@@ -277,7 +265,7 @@ fn framed(html: String) -> Response {
 
 fn preview_page(page: &ConsoleCx, which: Which, made: Result<Whole, Errors>, asked: &Fields) -> Answer {
     let Which(template, language) = which;
-    let direction = if language == "ar" { "rtl" } else { "ltr" };
+    let direction = language.direction().as_str();
     let content = match made {
         Ok(whole) if template.channel() == Channel::Email && asked.text("part") != "text" => {
             return Ok(framed(whole.html));
@@ -336,7 +324,7 @@ async fn ask_revert(page: &ConsoleCx, which: Which, errors: Errors) -> Answer {
     let Which(template, language) = which;
     let confirm = Confirm {
         title: format!("Use the usual text of {}?", template.label()),
-        lead: format!("Your own text in {} goes, and Denizen's takes its place.", language_name(language)),
+        lead: format!("Your own text in {} goes, and Denizen's takes its place.", language.english_name()),
         facts: vec!["The audit log keeps what it said.".to_owned()],
         action: format!("{}/revert", href(page, which)),
         submit: "Use the usual text",

@@ -1,7 +1,11 @@
 //! The realm's settings.
 
 use axum::{Router, routing::get};
-use denizen_model::realms::{ApiKeyStorage, Realm, RealmSettings};
+use denizen_model::{
+    authenticators::LockoutRule,
+    locales::Language,
+    realms::{ApiKeyStorage, Realm, RealmSettings, SecondFactor},
+};
 use denizen_ops::{
     messages::{self, MailStatus},
     realms,
@@ -68,6 +72,54 @@ struct Values {
     access_token_minutes: String,
     refresh_token_days: String,
     audit_retention_days: String,
+    second_factor: String,
+    remembered_device_days: String,
+    password_lockout_attempts: String,
+    password_lockout_window_minutes: String,
+    password_lockout_minutes: String,
+    password_lockout_escalation: String,
+    otp_lockout_attempts: String,
+    otp_lockout_window_minutes: String,
+    otp_lockout_minutes: String,
+    otp_lockout_escalation: String,
+    languages: Vec<LanguageChoice>,
+}
+
+/// A language that pages can be in.
+#[derive(Serialize)]
+struct LanguageChoice {
+    tag: &'static str,
+    name: &'static str,
+    own_name: &'static str,
+    /// Whether it is the default one.
+    default: bool,
+    offered: bool,
+}
+
+/// The offered languages in their order, then the others.
+fn languages(default: Option<Language>, offered: &[Language]) -> Vec<LanguageChoice> {
+    let others = Language::ALL.iter().filter(|language| !offered.contains(language));
+    let choice = |language: &Language| LanguageChoice {
+        tag: language.as_str(),
+        name: language.english_name(),
+        own_name: language.own_name(),
+        default: default == Some(*language),
+        offered: offered.contains(language),
+    };
+    offered.iter().chain(others).map(choice).collect()
+}
+
+/// The ticked languages: those that were offered keep their order, new ones come after them.
+/// Of a form without the boxes, those before stay.
+fn ticked_languages(typed: &Fields, before: &[Language]) -> Vec<Language> {
+    let sent = typed.all("locales");
+    if sent.is_empty() {
+        return before.to_vec();
+    }
+    let ticked: Vec<Language> = sent.into_iter().filter_map(Language::from_name).collect();
+    let kept = before.iter().copied().filter(|language| ticked.contains(language));
+    let new = Language::ALL.iter().copied().filter(|language| ticked.contains(language) && !before.contains(language));
+    kept.chain(new).collect()
 }
 
 const MINUTE: u64 = 60;
@@ -75,11 +127,23 @@ const HOUR: u64 = 3600;
 const DAY: u64 = 86_400;
 
 /// The durations: field of the form, field of the settings, its unit in seconds.
-const DURATIONS: [(&str, &str, u64); 4] = [
+const DURATIONS: [(&str, &str, u64); 9] = [
     ("session_idle_minutes", "session_idle_seconds", MINUTE),
     ("session_absolute_hours", "session_absolute_seconds", HOUR),
     ("access_token_minutes", "access_token_seconds", MINUTE),
     ("refresh_token_days", "refresh_token_seconds", DAY),
+    ("remembered_device_days", "remembered_device_seconds", DAY),
+    ("password_lockout_window_minutes", "password_lockout.window_seconds", MINUTE),
+    ("password_lockout_minutes", "password_lockout.duration_seconds", MINUTE),
+    ("otp_lockout_window_minutes", "otp_lockout.window_seconds", MINUTE),
+    ("otp_lockout_minutes", "otp_lockout.duration_seconds", MINUTE),
+];
+/// Numbers whose fields are called otherwise in the form.
+const NUMBERS: [(&str, &str); 4] = [
+    ("password_lockout_attempts", "password_lockout.attempts"),
+    ("password_lockout_escalation", "password_lockout.escalation"),
+    ("otp_lockout_attempts", "otp_lockout.attempts"),
+    ("otp_lockout_escalation", "otp_lockout.escalation"),
 ];
 
 /// Seconds in a larger unit, with as many decimals as it takes up to three.
@@ -89,11 +153,11 @@ fn in_unit(seconds: u64, unit: u64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// What was typed in a larger unit, in seconds. What still stands there as it was shown is left as it was, so
-/// that rounding for display changes nothing.
+/// What was typed in a larger unit, in seconds. What still stands there as it was shown, or was not sent, is left as
+/// it was, so that rounding for display changes nothing.
 fn read_duration(typed: &Fields, field: &str, unit: u64, before: u64, errors: &mut Errors) -> u64 {
     let text = typed.text(field).trim();
-    if text == in_unit(before, unit) {
+    if text == in_unit(before, unit) || !typed.has(field) {
         return before;
     }
     let whole = text.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
@@ -119,10 +183,21 @@ impl Values {
             access_token_minutes: in_unit(settings.access_token_seconds, MINUTE),
             refresh_token_days: in_unit(settings.refresh_token_seconds, DAY),
             audit_retention_days: settings.audit_retention_days.to_string(),
+            second_factor: settings.second_factor.to_string(),
+            remembered_device_days: in_unit(settings.remembered_device_seconds, DAY),
+            password_lockout_attempts: settings.password_lockout.attempts.to_string(),
+            password_lockout_window_minutes: in_unit(settings.password_lockout.window_seconds, MINUTE),
+            password_lockout_minutes: in_unit(settings.password_lockout.duration_seconds, MINUTE),
+            password_lockout_escalation: settings.password_lockout.escalation.to_string(),
+            otp_lockout_attempts: settings.otp_lockout.attempts.to_string(),
+            otp_lockout_window_minutes: in_unit(settings.otp_lockout.window_seconds, MINUTE),
+            otp_lockout_minutes: in_unit(settings.otp_lockout.duration_seconds, MINUTE),
+            otp_lockout_escalation: settings.otp_lockout.escalation.to_string(),
+            languages: languages(Some(settings.locale), &settings.locales),
         }
     }
 
-    fn typed(typed: &Fields) -> Self {
+    fn typed(typed: &Fields, before: &RealmSettings) -> Self {
         let text = |name| typed.text(name).to_owned();
         Self {
             display_name: text("display_name"),
@@ -137,6 +212,17 @@ impl Values {
             access_token_minutes: text("access_token_minutes"),
             refresh_token_days: text("refresh_token_days"),
             audit_retention_days: text("audit_retention_days"),
+            second_factor: text("second_factor"),
+            remembered_device_days: text("remembered_device_days"),
+            password_lockout_attempts: text("password_lockout_attempts"),
+            password_lockout_window_minutes: text("password_lockout_window_minutes"),
+            password_lockout_minutes: text("password_lockout_minutes"),
+            password_lockout_escalation: text("password_lockout_escalation"),
+            otp_lockout_attempts: text("otp_lockout_attempts"),
+            otp_lockout_window_minutes: text("otp_lockout_window_minutes"),
+            otp_lockout_minutes: text("otp_lockout_minutes"),
+            otp_lockout_escalation: text("otp_lockout_escalation"),
+            languages: languages(Language::from_name(typed.text("locale")), &ticked_languages(typed, &before.locales)),
         }
     }
 }
@@ -156,7 +242,9 @@ async fn show(page: ConsoleCx) -> Answer {
 
 fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors> {
     let mut errors = Errors::new();
-    let small = |field: &str, errors: &mut Errors| u32::try_from(typed.number(field, errors)).unwrap_or(u32::MAX);
+    let small = |field: &str, before: u32, errors: &mut Errors| {
+        if typed.has(field) { u32::try_from(typed.number(field, errors)).unwrap_or(u32::MAX) } else { before }
+    };
     let read = |field: &str, unit, before, errors: &mut Errors| read_duration(typed, field, unit, before, errors);
     let settings = RealmSettings {
         email_as_username: typed.ticked("email_as_username"),
@@ -165,12 +253,40 @@ fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors>
         // Of a choice that came without an answer, the one before stays.
         api_key_storage: ApiKeyStorage::from_name(typed.text("api_key_storage")).unwrap_or(before.api_key_storage),
         self_registration: typed.ticked("self_registration"),
-        password_min_length: small("password_min_length", &mut errors),
+        password_min_length: small("password_min_length", before.password_min_length, &mut errors),
         session_idle_seconds: read("session_idle_minutes", MINUTE, before.session_idle_seconds, &mut errors),
         session_absolute_seconds: read("session_absolute_hours", HOUR, before.session_absolute_seconds, &mut errors),
         access_token_seconds: read("access_token_minutes", MINUTE, before.access_token_seconds, &mut errors),
         refresh_token_seconds: read("refresh_token_days", DAY, before.refresh_token_seconds, &mut errors),
-        audit_retention_days: small("audit_retention_days", &mut errors),
+        audit_retention_days: small("audit_retention_days", before.audit_retention_days, &mut errors),
+        second_factor: SecondFactor::from_name(typed.text("second_factor")).unwrap_or(before.second_factor),
+        remembered_device_seconds: read("remembered_device_days", DAY, before.remembered_device_seconds, &mut errors),
+        password_lockout: LockoutRule {
+            attempts: small("password_lockout_attempts", before.password_lockout.attempts, &mut errors),
+            window_seconds: read(
+                "password_lockout_window_minutes",
+                MINUTE,
+                before.password_lockout.window_seconds,
+                &mut errors,
+            ),
+            duration_seconds: read(
+                "password_lockout_minutes",
+                MINUTE,
+                before.password_lockout.duration_seconds,
+                &mut errors,
+            ),
+            escalation: small("password_lockout_escalation", before.password_lockout.escalation, &mut errors),
+        },
+        otp_lockout: LockoutRule {
+            attempts: small("otp_lockout_attempts", before.otp_lockout.attempts, &mut errors),
+            window_seconds: read("otp_lockout_window_minutes", MINUTE, before.otp_lockout.window_seconds, &mut errors),
+            duration_seconds: read("otp_lockout_minutes", MINUTE, before.otp_lockout.duration_seconds, &mut errors),
+            escalation: small("otp_lockout_escalation", before.otp_lockout.escalation, &mut errors),
+        },
+        locale: Language::from_name(typed.text("locale")).unwrap_or(before.locale),
+        locales: ticked_languages(typed, &before.locales),
+        // What this page does not show stays as it is.
+        ..before.clone()
     };
     if errors.is_empty() { Ok(settings) } else { Err(errors) }
 }
@@ -180,7 +296,10 @@ fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors>
 fn at_fields(errors: Errors) -> Errors {
     let place = |(field, message): (String, String)| match DURATIONS.iter().find(|(_, name, _)| *name == field) {
         Some((shown, _, unit)) => ((*shown).to_owned(), bounds_in_unit(&message, *unit)),
-        None => (field, message),
+        None => match NUMBERS.iter().find(|(_, name)| *name == field) {
+            Some((shown, _)) => ((*shown).to_owned(), message),
+            None => (field, message),
+        },
     };
     errors.into_iter().map(place).collect()
 }
@@ -195,7 +314,7 @@ fn bounds_in_unit(message: &str, unit: u64) -> String {
 }
 
 async fn save(page: ConsoleCx, Posted(typed): Posted) -> Answer {
-    const SHOWN: [&str; 7] = [
+    const SHOWN: [&str; 19] = [
         "display_name",
         "password_min_length",
         "session_idle_seconds",
@@ -203,20 +322,32 @@ async fn save(page: ConsoleCx, Posted(typed): Posted) -> Answer {
         "access_token_seconds",
         "refresh_token_seconds",
         "audit_retention_days",
+        "second_factor_roles",
+        "remembered_device_seconds",
+        "password_lockout.attempts",
+        "password_lockout.window_seconds",
+        "password_lockout.duration_seconds",
+        "password_lockout.escalation",
+        "otp_lockout.attempts",
+        "otp_lockout.window_seconds",
+        "otp_lockout.duration_seconds",
+        "otp_lockout.escalation",
+        "locale",
+        "locales",
     ];
     let (app, cx, proof) = (page.app(), page.cx(), page.may()?);
     let before = realms::get(app, cx, page.may()?).await?;
     let version = typed.version().unwrap_or(before.version);
     let settings = match read(&typed, &before.settings) {
         Ok(settings) => settings,
-        Err(errors) => return settings_page(&page, version, Values::typed(&typed), errors).await,
+        Err(errors) => return settings_page(&page, version, Values::typed(&typed, &before.settings), errors).await,
     };
     let name = Some(typed.text("display_name").to_owned());
     match realms::update_settings(app, cx, proof, name, settings, typed.version()).await {
         Ok(_) => page.done(&page.href("settings"), "The settings are saved."),
         Err(error) => {
             let errors = at_fields(mendable_in(error, &SHOWN)?);
-            settings_page(&page, version, Values::typed(&typed), errors).await
+            settings_page(&page, version, Values::typed(&typed, &before.settings), errors).await
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::{
     Web,
     card::{error_page, fault_page, see_other, sign_in::identifier_page, signed_in},
     cx::Anonymous,
+    language::{self, Kept},
 };
 
 pub(super) async fn by_link(
@@ -50,6 +51,8 @@ async fn run(web: &Web, cx: &Cx, slug: &str, headers: &HeaderMap, parameters: Op
     let Some(parameters) = parameters else {
         return fault_page(web, StatusCode::BAD_REQUEST, "request_invalid", Some(&realm));
     };
+    // Of a link it is known; a form's fields are read here.
+    language::choose(parameters.ui_locales.as_deref().unwrap_or(""), Kept::Session);
     answer(web, cx, &realm, headers, parameters)
         .await
         .unwrap_or_else(|error| error_page(web, &error, cx.request_id, Some(&realm)))

@@ -19,7 +19,7 @@ pub(crate) use app::{App, NewApp};
 pub(crate) use browser::{Browser, find_program};
 pub(crate) use database::Database;
 pub(crate) use npm::npm_install;
-pub(crate) use person::Person;
+pub(crate) use person::{Page, Person, Step};
 pub(crate) use postgres_server::{PostgresServer, is_root};
 pub(crate) use proxy::{RoundRobin, Wire};
 pub(crate) use server::{OWNER_EMAIL, OWNER_PASSWORD, Server, denizen, free_port};

@@ -115,9 +115,15 @@ pub(crate) struct Person {
 
 impl Person {
     pub(crate) fn new() -> Self {
+        Self::at([127, 0, 0, 1])
+    }
+
+    /// Somebody at another address of this machine.
+    pub(crate) fn at(address: [u8; 4]) -> Self {
         let http = reqwest::Client::builder()
             .cookie_store(true)
             .redirect(reqwest::redirect::Policy::none())
+            .local_address(std::net::IpAddr::from(address))
             .user_agent("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
             .build()
             .unwrap();

@@ -1,6 +1,9 @@
 //! What becomes of the rows of a piece, in its transaction.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    str::FromStr,
+};
 
 use denizen_model::{
     AuthenticatorId, UserId,
@@ -227,25 +230,43 @@ impl Piece<'_> {
         if !new.passwords.is_empty() {
             store::authenticators::insert_many(tx, realm, &new.passwords, now)?;
         }
-        for ((tie, id, _), users) in &new.ties {
-            self.tie(tx, *tie, id, users)?;
-        }
+        self.tie_many(tx, &new.ties)?;
         let held: Vec<(&User, &[Facet])> =
             new.users.iter().zip(&new.held).map(|(user, held)| (user, held.as_slice())).collect();
         Ok(store::users::index_many(tx, realm, &held)?)
     }
 
-    /// Ties users to a role, a group or an organization; answers those who were not tied to it yet.
-    fn tie(&self, tx: &mut WriteTx<'_>, tie: Tie, id: &str, users: &[UserId]) -> Result<Vec<UserId>> {
+    /// Ties new users to what their rows name, with a statement for all groups and one for all organizations.
+    fn tie_many(&self, tx: &mut WriteTx<'_>, ties: &Ties) -> Result<()> {
         let (realm, now) = (self.realm.realm.id, self.cx.now);
-        let damaged = |_| Error::internal("an id that was read is none");
-        Ok(match tie {
-            Tie::Role => store::users::assign_role(tx, realm, id.parse().map_err(damaged)?, users, now)?,
-            Tie::Group => store::groups::MEMBERS.add(tx, realm, id.parse().map_err(damaged)?, users, now)?,
-            Tie::Organization => {
-                store::organizations::MEMBERS.add(tx, realm, id.parse().map_err(damaged)?, users, now)?
+        let (mut groups, mut organizations) = (Vec::new(), Vec::new());
+        for ((tie, id, _), users) in ties {
+            match tie {
+                Tie::Role => store::users::assign_role(tx, realm, parsed(id)?, users, now).map(drop)?,
+                Tie::Group => {
+                    let id = parsed(id)?;
+                    groups.extend(users.iter().map(|user| (id, *user)));
+                }
+                Tie::Organization => {
+                    let id = parsed(id)?;
+                    organizations.extend(users.iter().map(|user| (id, *user)));
+                }
             }
-        })
+        }
+        store::groups::MEMBERS.add_many(tx, realm, groups, now)?;
+        store::organizations::MEMBERS.add_many(tx, realm, organizations, now)?;
+        Ok(())
+    }
+
+    /// Ties a user to a role, a group or an organization; answers whether they were not tied to it yet.
+    fn tie(&self, tx: &mut WriteTx<'_>, tie: Tie, id: &str, user: UserId) -> Result<bool> {
+        let (realm, now) = (self.realm.realm.id, self.cx.now);
+        let tied = match tie {
+            Tie::Role => store::users::assign_role(tx, realm, parsed(id)?, &[user], now)?,
+            Tie::Group => store::groups::MEMBERS.add(tx, realm, parsed(id)?, &[user], now)?,
+            Tie::Organization => store::organizations::MEMBERS.add(tx, realm, parsed(id)?, &[user], now)?,
+        };
+        Ok(!tied.is_empty())
     }
 
     /// Changes a user who exists, where the row says something else.
@@ -316,7 +337,7 @@ impl Piece<'_> {
             );
         }
         for (tie, id, name) in ties {
-            if self.tie(tx, *tie, id, &[user.id])?.is_empty() {
+            if !self.tie(tx, *tie, id, user.id)? {
                 continue;
             }
             events.push(match tie {
@@ -387,6 +408,11 @@ struct New {
     held: Vec<Vec<Facet>>,
     passwords: Vec<(UserId, StoredPassword)>,
     ties: Ties,
+}
+
+/// An id that was read from the database.
+fn parsed<I: FromStr>(id: &str) -> Result<I> {
+    id.parse().map_err(|_| Error::internal("an id that was read is none"))
 }
 
 fn facet(tie: Tie, id: &str) -> Option<Facet> {

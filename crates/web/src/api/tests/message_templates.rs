@@ -1,9 +1,6 @@
 //! Message templates: reading, wording, reverting, previewing and testing, and what is refused.
 
-use denizen_model::{
-    messages::{LANGUAGES, Template},
-    permissions::AdminRole,
-};
+use denizen_model::{locales::Language, messages::Template, permissions::AdminRole};
 use serde_json::{Value, json};
 
 use super::{Answer, Fixture};
@@ -33,7 +30,7 @@ async fn a_message_is_worded_used_and_brought_back() {
     let key = fixture.key(AdminRole::Owner).await;
     let all = fixture.get(&key, PLACE).await.body;
     let items = all["items"].as_array().unwrap();
-    assert_eq!(items.len(), Template::ALL.len() * LANGUAGES.len());
+    assert_eq!(items.len(), Template::ALL.len() * Language::ALL.len());
     assert!(items.iter().all(|item| item["state"] == "default"));
     let place = format!("{PLACE}/verify-email/en");
     let usual = fixture.get(&key, &place).await;

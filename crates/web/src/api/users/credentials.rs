@@ -1,14 +1,14 @@
-//! A user's authenticators, password, and required actions.
+//! A user's password and required actions.
 
 use std::str::FromStr;
 
 use axum::{Json, http::StatusCode};
 use denizen_model::{
-    AuthenticatorId, Timestamp, UserId,
-    authenticators::{Authenticator, AuthenticatorStatus, AuthenticatorType},
+    Timestamp, UserId,
+    authenticators::RequiredAction,
     permissions::markers::{CredentialsReset, CredentialsSet, UsersRead},
 };
-use denizen_ops::{Error, ErrorKind, authenticators, crypto::Secret, users};
+use denizen_ops::{Error, ErrorKind, authenticators, crypto::Secret, required_actions};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -22,56 +22,10 @@ use crate::Web;
 
 pub(super) fn endpoints() -> OpenApiRouter<Web> {
     OpenApiRouter::new()
-        .routes(routes!(list_authenticators))
         .routes(routes!(set_password, clear_password))
         .routes(routes!(issue_temporary_password))
         .routes(routes!(list_required_actions))
         .routes(routes!(require_action, cancel_action))
-}
-
-/// One way for a user to prove who they are.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Authenticator)]
-struct AuthenticatorView {
-    /// Stable id.
-    id: AuthenticatorId,
-    /// What it is.
-    #[serde(rename = "type")]
-    kind: AuthenticatorType,
-    /// How far it can be used.
-    status: AuthenticatorStatus,
-    /// Issued by an administrator, to be replaced at the next sign-in.
-    temporary: bool,
-    /// When it was registered or last replaced.
-    registered_at: Timestamp,
-    /// When it was last used with success.
-    last_used_at: Option<Timestamp>,
-    /// The client of that use, by `client_id`.
-    last_client_id: Option<String>,
-    /// The device and browser of that use.
-    last_device: Option<String>,
-    /// The address of that use.
-    last_ip: Option<String>,
-}
-
-impl AuthenticatorView {
-    fn new(authenticator: Authenticator, user_enabled: bool) -> Self {
-        let status = authenticator.status(user_enabled);
-        let Authenticator { id, kind, temporary, registered_at, last_used_at, .. } = authenticator;
-        let Authenticator { last_client_id, last_device, last_ip, .. } = authenticator;
-        Self { id, kind, status, temporary, registered_at, last_used_at, last_client_id, last_device, last_ip }
-    }
-}
-
-/// List a user's authenticators
-#[utoipa::path(get, path = "/realms/{realm}/users/{id}/authenticators", operation_id = "list_authenticators",
-    tag = "Credentials",
-    responses((status = 200, description = "All authenticators.", body = List<AuthenticatorView>)),
-    extensions(("x-permission" = json!("users:read"))))]
-async fn list_authenticators(ask: Ask<UsersRead>, Id(id): Id<UserId>) -> Answer<Json<List<AuthenticatorView>>> {
-    let user = users::get(&ask.app, &ask.cx, ask.prove()?, id).await?;
-    let found = authenticators::list(&ask.app, &ask.cx, ask.may, id).await?;
-    Ok(List::all(found, |authenticator| AuthenticatorView::new(authenticator, user.enabled)))
 }
 
 /// A password to be set.
@@ -143,54 +97,42 @@ async fn issue_temporary_password(
     Ok(Json(TemporaryPassword { temporary_password: secret.expose().to_owned() }))
 }
 
-/// What a user must do at the next sign-in.
-#[derive(Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum RequiredActionType {
-    /// Replace the password.
-    UpdatePassword,
-}
-
-impl FromStr for RequiredActionType {
-    type Err = ();
-    fn from_str(text: &str) -> Result<Self, ()> {
-        if text == "update_password" { Ok(Self::UpdatePassword) } else { Err(()) }
-    }
-}
-
 /// Something a user must do at the next sign-in before reaching their destination.
 #[derive(Serialize, ToSchema)]
-struct RequiredAction {
+#[schema(as = WaitingAction)]
+struct ActionView {
     /// What it is.
     #[serde(rename = "type")]
-    kind: RequiredActionType,
+    kind: RequiredAction,
+    /// When it was asked for; of a new password that is in the events alone.
+    requested_at: Option<Timestamp>,
 }
 
 /// List required actions
 #[utoipa::path(get, path = "/realms/{realm}/users/{id}/required-actions", operation_id = "list_required_actions",
     tag = "Credentials",
-    responses((status = 200, description = "What waits for the user.", body = List<RequiredAction>)),
+    responses((status = 200, description = "What waits for the user.", body = List<ActionView>)),
     extensions(("x-permission" = json!("users:read"))))]
-async fn list_required_actions(ask: Ask<UsersRead>, Id(id): Id<UserId>) -> Answer<Json<List<RequiredAction>>> {
-    let user = users::get(&ask.app, &ask.cx, ask.may, id).await?;
-    let waiting = user.requires_password_reset.then_some(RequiredActionType::UpdatePassword);
-    Ok(List::all(waiting.into_iter().collect(), |kind| RequiredAction { kind }))
+async fn list_required_actions(ask: Ask<UsersRead>, Id(id): Id<UserId>) -> Answer<Json<List<ActionView>>> {
+    let waiting = required_actions::list(&ask.app, &ask.cx, ask.may, id).await?;
+    Ok(List::all(waiting, |waiting| ActionView { kind: waiting.action, requested_at: waiting.requested_at }))
 }
 
 /// Require an action
 ///
-/// `update_password`: the user replaces the password at the next sign-in. Sessions go on.
+/// `update_password`: the user replaces the password at the next sign-in. `configure_otp`: the user sets up an
+/// authenticator app, in the place of the one there is. Sessions go on.
 #[utoipa::path(put, path = "/realms/{realm}/users/{id}/required-actions/{part}", operation_id = "require_action",
     tag = "Credentials",
-    params(("part" = inline(RequiredActionType), Path, description = "The action.")),
+    params(("part" = inline(RequiredAction), Path, description = "The action.")),
     responses((status = 204, description = "It is required.")),
     extensions(("x-permission" = json!("credentials:reset"))))]
 async fn require_action(
     ask: Ask<CredentialsReset>,
     Id(id): Id<UserId>,
-    Part(RequiredActionType::UpdatePassword): Part<RequiredActionType>,
+    Part(Action(action)): Part<Action>,
 ) -> Answer<StatusCode> {
-    match authenticators::require_password_reset(&ask.app, &ask.cx, ask.may, id, true).await {
+    match required_actions::set(&ask.app, &ask.cx, ask.may, id, action, true).await {
         Err(error) if !matches!(*error.kind, ErrorKind::Conflict("unchanged")) => Err(error.into()),
         _ => Ok(DONE),
     }
@@ -199,18 +141,27 @@ async fn require_action(
 /// Cancel a required action
 #[utoipa::path(delete, path = "/realms/{realm}/users/{id}/required-actions/{part}", operation_id = "cancel_required_action",
     tag = "Credentials",
-    params(("part" = inline(RequiredActionType), Path, description = "The action.")),
+    params(("part" = inline(RequiredAction), Path, description = "The action.")),
     responses((status = 204, description = "It is no longer required.")),
     extensions(("x-permission" = json!("credentials:reset"))))]
 async fn cancel_action(
     ask: Ask<CredentialsReset>,
     Id(id): Id<UserId>,
-    Part(RequiredActionType::UpdatePassword): Part<RequiredActionType>,
+    Part(Action(action)): Part<Action>,
 ) -> Answer<StatusCode> {
-    let done = authenticators::require_password_reset(&ask.app, &ask.cx, ask.may, id, false).await;
-    done.map_err(|error| match *error.kind {
+    required_actions::set(&ask.app, &ask.cx, ask.may, id, action, false).await.map_err(|error| match *error.kind {
         ErrorKind::Conflict("unchanged") => Error::not_found("required action"),
         _ => error,
     })?;
     Ok(DONE)
+}
+
+/// An action in a path.
+struct Action(RequiredAction);
+
+impl FromStr for Action {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        RequiredAction::from_name(text).map(Self).ok_or(())
+    }
 }

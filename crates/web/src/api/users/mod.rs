@@ -2,6 +2,7 @@
 
 mod admin;
 mod api_keys;
+mod authenticators;
 mod bulk;
 mod create;
 mod credentials;
@@ -22,8 +23,9 @@ mod views;
 use axum::{Json, http::StatusCode};
 use denizen_model::{
     UserId,
+    authenticators::RequiredAction,
     permissions::markers::{UsersDelete, UsersRead, UsersWrite},
-    users::{RequiredAction, UserKind, UserPatch, VerificationState},
+    users::{UserKind, UserPatch, VerificationState},
 };
 use denizen_ops::users::{self, Asked};
 use serde::Deserialize;
@@ -48,6 +50,7 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
         .merge(export::endpoints())
         .merge(import::endpoints())
         .merge(state::endpoints())
+        .merge(authenticators::endpoints())
         .merge(credentials::endpoints())
         .merge(api_keys::endpoints())
         .merge(sessions::endpoints())

@@ -345,7 +345,7 @@ async fn a_registration_tells_nobody_but_the_address_whether_there_is_an_account
         .post("/realms/main/register", &[("email", "nonsense")])
         .await
         .is(StatusCode::UNPROCESSABLE_ENTITY)
-        .sees("Must be an email address");
+        .sees("Enter an email address");
 
     let link = server.link("new@example.com").await;
     guest.get(&link).await.is(StatusCode::OK).sees("new@example.com");

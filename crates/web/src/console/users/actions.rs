@@ -182,7 +182,7 @@ fn ask_password(page: &ConsoleCx, profile: &Profile, typed: Option<&Fields>, err
         format!("{} are open.", count(live, "session", "sessions"))
     };
     let ticked = |name| typed.is_none_or(|typed| typed.ticked(name));
-    let lead = if profile.authenticators.is_empty() {
+    let lead = if profile.password().is_none() {
         "They can sign in with it at once."
     } else {
         "It replaces the present one at once."
@@ -228,8 +228,7 @@ pub(super) async fn confirm_temporary(page: ConsoleCx, Whose(id): Whose, back: B
 
 fn ask_temporary(page: &ConsoleCx, profile: &Profile, back: &Back, errors: Errors) -> Answer {
     let about = About { page, user: &profile.user };
-    let replaced =
-        (!profile.authenticators.is_empty()).then(|| "The present password stops working at once.".to_owned());
+    let replaced = profile.password().is_some().then(|| "The present password stops working at once.".to_owned());
     let confirm = Confirm {
         title: format!("Generate a temporary password for {}?", profile.user.display_name()),
         lead: "It is shown to you once. They choose their own at the next sign-in.".to_owned(),

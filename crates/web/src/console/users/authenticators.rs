@@ -3,7 +3,7 @@
 use axum::extract::FromRequestParts;
 use denizen_model::{
     ApiKeyId, Timestamp,
-    authenticators::{ApiKey, Authenticator, AuthenticatorStatus},
+    authenticators::{ApiKey, Authenticator, AuthenticatorStatus, AuthenticatorType, RequiredAction},
     permissions::{
         Permission,
         markers::{CredentialsReveal, CredentialsSet},
@@ -14,12 +14,14 @@ use denizen_model::{
 use denizen_ops::{
     Error,
     api_keys::{self, NewKey},
+    required_actions::Waiting,
 };
 use http::request::Parts;
 use serde::Serialize;
 
 use super::{
     Whose,
+    authenticator::{RowAction, actions_on},
     confirm::{About, Confirm, key_page},
     path_id,
     show::{Profile, Tab, at},
@@ -39,6 +41,27 @@ struct AuthenticatorsTab {
     password: Option<PasswordPanel>,
     api_keys: Option<KeysPanel>,
     authenticators: Vec<Row>,
+    /// Until when too many failures hold passwords, or codes.
+    locked_until: Option<TimeView>,
+    can_unlock: bool,
+    /// What waits for the next sign-in; absent for machines.
+    required: Option<Required>,
+}
+
+/// What waits for the next sign-in.
+#[derive(Serialize)]
+struct Required {
+    items: Vec<WaitingRow>,
+    can_change: bool,
+    /// Whether setting up an authenticator app can be asked for.
+    can_require_otp: bool,
+}
+
+#[derive(Serialize)]
+struct WaitingRow {
+    action: &'static str,
+    title: &'static str,
+    since: Option<TimeView>,
 }
 
 #[derive(Serialize)]
@@ -94,6 +117,9 @@ struct Row {
     registered_at: TimeView,
     last_used_at: Option<TimeView>,
     device: Option<String>,
+    /// Until when it is locked or switched off.
+    until: Option<TimeView>,
+    actions: Vec<RowAction>,
 }
 
 fn status(status: AuthenticatorStatus) -> Label {
@@ -107,7 +133,7 @@ fn status(status: AuthenticatorStatus) -> Label {
 
 fn password_panel(page: &ConsoleCx, profile: &Profile) -> PasswordPanel {
     let (user, can) = (&profile.user, page.can());
-    let password = profile.authenticators.first();
+    let password = profile.password();
     let failed = user.failed_password_attempts;
     PasswordPanel {
         has: password.is_some(),
@@ -155,16 +181,35 @@ fn hashed(page: &ConsoleCx) -> bool {
     page.settings().api_key_storage == ApiKeyStorage::Hashed
 }
 
-fn password_row(page: &ConsoleCx, profile: &Profile, password: &Authenticator) -> Row {
+fn icon(kind: AuthenticatorType) -> &'static str {
+    match kind {
+        AuthenticatorType::Password | AuthenticatorType::Passkey => "key",
+        AuthenticatorType::Totp | AuthenticatorType::SmsCode => "phone",
+        AuthenticatorType::EmailCode => "mail",
+        AuthenticatorType::MagicLink => "link",
+        AuthenticatorType::RecoveryCodes => "lock",
+    }
+}
+
+fn authenticator_row(page: &ConsoleCx, profile: &Profile, one: &Authenticator) -> Row {
+    let (user, now) = (&profile.user, page.now());
+    let detail = match (one.kind, profile.recovery_codes_left) {
+        (AuthenticatorType::Password, _) => user.username.clone(),
+        (AuthenticatorType::RecoveryCodes, Some(left)) => format!("{left} left"),
+        _ => one.label.clone(),
+    };
+    let until = one.locked_until(&profile.lockouts, now).or(one.deactivated_until.filter(|_| one.is_deactivated(now)));
     Row {
-        id: password.id.to_string(),
-        icon: "key",
-        label: if password.temporary { "Temporary password" } else { "Password" },
-        detail: profile.user.username.clone(),
-        status: status(password.status(profile.user.enabled)),
-        registered_at: page.time(password.registered_at),
-        last_used_at: page.time_opt(password.last_used_at),
-        device: password.last_device.clone(),
+        id: one.id.to_string(),
+        icon: icon(one.kind),
+        label: if one.temporary { "Temporary password" } else { one.kind.title() },
+        detail,
+        status: status(one.status(user.enabled, &profile.lockouts, now)),
+        until: page.time_opt(until),
+        registered_at: page.time(one.registered_at),
+        last_used_at: page.time_opt(one.last_used_at),
+        device: one.last_device.clone(),
+        actions: if page.can().credentials_reset { actions_on(page, profile, one) } else { Vec::new() },
     }
 }
 
@@ -183,13 +228,26 @@ fn key_row(page: &ConsoleCx, profile: &Profile, key: &ApiKey) -> Row {
         registered_at: page.time(key.created_at),
         last_used_at: page.time_opt(key.last_used_at),
         device: None,
+        until: None,
+        actions: Vec::new(),
     }
+}
+
+fn required(page: &ConsoleCx, profile: &Profile) -> Required {
+    let row = |waiting: &Waiting| WaitingRow {
+        action: waiting.action.as_str(),
+        title: waiting.action.title(),
+        since: page.time_opt(waiting.requested_at),
+    };
+    let can_change = page.can().credentials_reset;
+    let otp = profile.waiting.iter().any(|waiting| waiting.action == RequiredAction::ConfigureOtp);
+    Required { items: profile.waiting.iter().map(row).collect(), can_change, can_require_otp: can_change && !otp }
 }
 
 pub(super) async fn show(page: ConsoleCx, Whose(id): Whose) -> Answer {
     let profile = Profile::load(&page, id).await?;
     let machine = profile.user.kind == UserKind::Machine;
-    let passwords = profile.authenticators.iter().map(|password| password_row(&page, &profile, password));
+    let own = profile.authenticators.iter().map(|one| authenticator_row(&page, &profile, one));
     let keys = profile.keys.iter().map(|key| key_row(&page, &profile, key));
     let tab = AuthenticatorsTab {
         password: (!machine).then(|| password_panel(&page, &profile)),
@@ -198,7 +256,10 @@ pub(super) async fn show(page: ConsoleCx, Whose(id): Whose) -> Answer {
             hashed: hashed(&page),
             items: profile.keys.iter().map(|key| key_view(&page, &profile, key)).collect(),
         }),
-        authenticators: passwords.chain(keys).collect(),
+        authenticators: own.chain(keys).collect(),
+        locked_until: page.time_opt(profile.locked_until(&page)),
+        can_unlock: page.can().credentials_reset,
+        required: (!machine).then(|| required(&page, &profile)),
     };
     let at = at(&page, &profile.user, Some("Authenticators"));
     page.page("console/users/authenticators.html", at, &profile.page(&page, Tab::Authenticators, tab))

@@ -158,6 +158,16 @@ pub(super) fn temporary_page(page: &ConsoleCx, user: &User, heading: String, pas
     secret_page(page, user, heading, lead, secret, back.or(&user_href(page, user.id)))
 }
 
+/// The page that shows recovery codes, once.
+pub(super) fn codes_page(page: &ConsoleCx, user: &User, codes: &[Secret]) -> Answer {
+    let warning = "They are shown this once; only their hashes are kept. Hand them over by a way you trust.";
+    let value = codes.iter().map(Secret::expose).collect::<Vec<_>>().join("\n");
+    let secret = ShownSecret { label: "Recovery codes", value, warning };
+    let lead = format!("Each stands in once for the second factor of {}.", user.display_name());
+    let href = format!("{}/authenticators", user_href(page, user.id));
+    secret_page(page, user, "Ten new recovery codes".to_owned(), lead, secret, href)
+}
+
 fn secret_page(
     page: &ConsoleCx,
     user: &User,

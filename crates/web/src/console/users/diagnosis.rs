@@ -64,6 +64,10 @@ fn fix(page: &ConsoleCx, user: &User, fix: Fix) -> Option<FixView> {
         Fix::CreateApiKey => ("Create key…", own("/keys/new"), false, true),
         Fix::ChangeEmail => ("Open the details", own(""), false, false),
         Fix::VerifyEmail => ("Mark as verified", own("/email/verify"), true, false),
+        Fix::Unlock => ("Unlock", own("/unlock"), true, false),
+        Fix::RestoreAuthenticator => ("Open the authenticators", own("/authenticators"), false, false),
+        Fix::IssueRecoveryCodes => ("Issue recovery codes…", own("/recovery-codes"), false, true),
+        Fix::ChangeSettings => ("Open the settings", page.href("settings"), false, false),
         Fix::ReadActivity => ("Open the activity", own("/activity?type=failures"), false, false),
     };
     Some(FixView { label, href, post, dialog })

@@ -3,6 +3,7 @@
 mod actions;
 mod activity;
 mod attributes;
+mod authenticator;
 mod authenticators;
 mod bulk;
 mod confirm;
@@ -53,6 +54,21 @@ pub(super) fn router() -> Router<Web> {
         .route("/admin/{realm}/users/duplicates", get(duplicates::show).post(duplicates::dismiss))
         .route(&user(""), get(details::show).post(details::save))
         .route(&user("/authenticators"), get(authenticators::show))
+        .route(&user("/authenticators/{authenticator}/lock"), post(authenticator::lock))
+        .route(&user("/authenticators/{authenticator}/unlock"), post(authenticator::unlock_one))
+        .route(&user("/authenticators/{authenticator}/reactivate"), post(authenticator::reactivate))
+        .route(
+            &user("/authenticators/{authenticator}/deactivate"),
+            get(authenticator::confirm_deactivate).post(authenticator::deactivate),
+        )
+        .route(
+            &user("/authenticators/{authenticator}/delete"),
+            get(authenticator::confirm_delete).post(authenticator::delete),
+        )
+        .route(&user("/unlock"), post(authenticator::unlock))
+        .route(&user("/recovery-codes"), get(authenticator::confirm_codes).post(authenticator::issue_codes))
+        .route(&user("/require-otp"), post(authenticator::require_otp))
+        .route(&user("/cancel-action"), post(authenticator::cancel_action))
         .route(&user("/keys/new"), get(authenticators::new_key).post(authenticators::create_key))
         .route(&user("/keys/{key}/regenerate"), get(authenticators::confirm_new).post(authenticators::regenerate_key))
         .route(&user("/keys/{key}/reveal"), get(authenticators::confirm_reveal).post(authenticators::reveal_key))

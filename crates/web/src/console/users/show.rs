@@ -1,15 +1,19 @@
 //! The profile around every tab: the overview panel and the tabs with their counts.
 
 use denizen_model::{
-    UserId,
-    authenticators::{ApiKey, Authenticator},
+    Timestamp, UserId,
+    authenticators::{ApiKey, Authenticator, AuthenticatorType, Lockout},
     groups::Group,
     organizations::Membership,
     roles::Role,
     sessions::Session,
     users::{User, UserKind, VerificationState},
 };
-use denizen_ops::{Error, api_keys, authenticators, groups, organizations, roles, sessions, users};
+use denizen_ops::{
+    Error, api_keys, authenticators, groups, organizations,
+    required_actions::{self, Waiting},
+    roles, sessions, users,
+};
 use serde::Serialize;
 
 use crate::{
@@ -24,6 +28,10 @@ use crate::{
 pub(super) struct Profile {
     pub(super) user: User,
     pub(super) authenticators: Vec<Authenticator>,
+    /// Failures and locks.
+    pub(super) lockouts: Vec<Lockout>,
+    pub(super) recovery_codes_left: Option<usize>,
+    pub(super) waiting: Vec<Waiting>,
     pub(super) keys: Vec<ApiKey>,
     pub(super) roles: Vec<Role>,
     pub(super) groups: Vec<Group>,
@@ -126,8 +134,12 @@ impl Profile {
             UserKind::Machine => api_keys::list(app, cx, page.may()?, id).await?,
             UserKind::Human => Vec::new(),
         };
+        let listed = authenticators::list(app, cx, page.may()?, id).await?;
         Ok(Self {
-            authenticators: authenticators::list(app, cx, page.may()?, id).await?,
+            authenticators: listed.authenticators,
+            lockouts: listed.lockouts,
+            recovery_codes_left: listed.recovery_codes_left,
+            waiting: required_actions::list(app, cx, page.may()?, id).await?,
             roles: roles::list_of(app, cx, page.may()?, id).await?,
             groups: groups::list_of(app, cx, page.may()?, id).await?,
             memberships: organizations::list_of(app, cx, page.may()?, id).await?,
@@ -135,6 +147,16 @@ impl Profile {
             keys,
             user,
         })
+    }
+
+    /// The password, where one is set.
+    pub(super) fn password(&self) -> Option<&Authenticator> {
+        self.authenticators.iter().find(|one| one.kind == AuthenticatorType::Password)
+    }
+
+    /// Until when a lockout rule holds passwords, or codes.
+    pub(super) fn locked_until(&self, page: &ConsoleCx) -> Option<Timestamp> {
+        self.lockouts.iter().filter_map(|lockout| lockout.locked_until(page.now())).max()
     }
 
     /// How many of the user's sessions are alive.

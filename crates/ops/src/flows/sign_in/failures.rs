@@ -1,0 +1,179 @@
+//! What becomes of a failed attempt: counted, perhaps locked, and recorded; the person is told one thing whatever the
+//! reason.
+
+use denizen_model::{
+    SessionId,
+    authenticators::{AuthenticatorType, LockoutKind, LockoutRule},
+    events::{EventType, NewEvent, SubjectKind, SubjectRef},
+    realms::RealmSettings,
+    users::User,
+    validation::FieldErrors,
+};
+use denizen_store::{self as store, Events};
+
+use super::{Flow, Step};
+use crate::{
+    App, Cx, RealmState, Result,
+    cx::{Detail, user_subject},
+    flows::rules::Barrier,
+    lockouts::subject,
+};
+
+/// Why a sign-in failed, for the event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    UnknownUser,
+    Barred(Barrier),
+    NoPassword,
+    NotUsable,
+    NotAllowed,
+    WrongPassword,
+    WrongCode,
+    UsedCode,
+    Locked,
+    TooManyFromAddress,
+}
+
+impl Reason {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownUser => "unknown identifier",
+            Self::Barred(barrier) => barrier.as_str(),
+            Self::NoPassword => "the user has no password",
+            Self::NotUsable => "the authenticator is locked or switched off",
+            Self::NotAllowed => "the realm does not let people sign in this way",
+            Self::WrongPassword => "wrong password",
+            Self::WrongCode => "wrong code",
+            Self::UsedCode => "the code was used before",
+            Self::Locked => "locked after too many failures",
+            Self::TooManyFromAddress => "too many failures from this address",
+        }
+    }
+}
+
+/// The rule a kind of failure is under.
+fn rule(settings: &RealmSettings, kind: LockoutKind) -> &LockoutRule {
+    match kind {
+        LockoutKind::Password => &settings.password_lockout,
+        LockoutKind::Otp => &settings.otp_lockout,
+    }
+}
+
+/// The field of the page that the answer stands beside.
+fn field(kind: AuthenticatorType) -> &'static str {
+    if matches!(kind, AuthenticatorType::Password) { "password" } else { "code" }
+}
+
+/// An attempt that is about to be made.
+pub(super) struct Attempt<'a> {
+    pub(super) app: &'a App,
+    pub(super) cx: &'a Cx,
+    pub(super) realm: &'a RealmState,
+    pub(super) flow: &'a Flow,
+    pub(super) user: Option<&'a User>,
+    pub(super) kind: AuthenticatorType,
+}
+
+impl Attempt<'_> {
+    fn identifier(&self) -> &str {
+        self.flow.identifier.as_deref().unwrap_or_default()
+    }
+
+    /// The answer if nothing is looked at now: too much failed from there, or this user, or name, is locked. It takes
+    /// the same time and is the same for accounts that do not exist.
+    pub(super) async fn refusal(&self) -> Result<Option<Step>> {
+        if self.app.limits().holds(self.cx.ip, self.cx.now) {
+            return Ok(Some(Step::Wrong(FieldErrors::one(field(self.kind), "sign_in.too_many"))));
+        }
+        let Some(kind) = self.kind.lockout() else { return Ok(None) };
+        let (realm, subject) = (self.realm.realm.id, subject(self.user, self.identifier()));
+        let lockouts =
+            self.app.db().peek(move |tx| Ok::<_, crate::Error>(store::lockouts::list(tx, realm, &subject)?)).await?;
+        let until = lockouts.iter().find(|lockout| lockout.kind == kind).and_then(|it| it.locked_until(self.cx.now));
+        if until.is_none() {
+            return Ok(None);
+        }
+        // It is recorded, so that an agent sees that somebody still tries; it does not make the lock longer.
+        self.record(Reason::Locked, None).await?;
+        Ok(Some(Step::Wrong(FieldErrors::one(field(self.kind), "sign_in.locked"))))
+    }
+
+    /// Counts and records a failure; answers what the page says.
+    pub(super) async fn failed(&self, reason: Reason) -> Result<Step> {
+        let locked = self.record(reason, self.kind.lockout()).await?;
+        let text = match (locked, self.kind) {
+            (true, _) => "sign_in.locked",
+            (false, AuthenticatorType::Password) => "sign_in.password.wrong",
+            (false, _) => "sign_in.code.wrong",
+        };
+        Ok(Step::Wrong(FieldErrors::one(field(self.kind), text)))
+    }
+
+    /// One transaction: the counters and the events. Answers whether it is locked now.
+    async fn record(&self, reason: Reason, counts: Option<LockoutKind>) -> Result<bool> {
+        let held = self.app.limits().note_failure(self.cx.ip, self.cx.now);
+        let (realm, user) = (self.realm.realm.id, self.user.cloned());
+        let events = self.events(reason, held);
+        let rule = counts.map(|kind| (kind, *rule(&self.realm.realm.settings, kind)));
+        let subject = subject(self.user, self.identifier());
+        let (app, cx) = (self.app.clone(), self.cx.clone());
+        let client = self.flow.request.as_ref().map(|request| request.client_id.clone());
+        self.app
+            .write(self.cx, move |mut tx| {
+                let mut events = events.clone();
+                let mut locked = false;
+                if let Some((kind, rule)) = &rule {
+                    let (lockout, now_locked) =
+                        store::lockouts::note_failure(&mut tx, realm, &subject, *kind, rule, cx.now)?;
+                    locked = lockout.locked_until(cx.now).is_some();
+                    if let Some(user) = &user {
+                        store::users::note_failure(&mut tx, realm, user.id, *kind)?;
+                        if now_locked {
+                            let event = cx.user_event(&app, EventType::UserAuthenticatorLocked, user);
+                            let until = lockout.locked_until.map(|at| at.to_string()).unwrap_or_default();
+                            let event = event.detail("method", kind.as_str()).detail("until", until);
+                            events.push(complete(event, client.as_deref(), None));
+                        }
+                    }
+                }
+                let first = events.remove(0);
+                Ok(tx.commit(Events::new(first, events), locked)?)
+            })
+            .await
+    }
+
+    fn events(&self, reason: Reason, held: bool) -> Vec<NewEvent> {
+        let client = self.flow.request.as_ref().map(|request| request.client_id.as_str());
+        let mut failed = vec![self.event(reason)];
+        if held {
+            failed.push(self.event(Reason::TooManyFromAddress));
+        }
+        failed.into_iter().map(|event| complete(event, client, None)).collect()
+    }
+
+    fn event(&self, reason: Reason) -> NewEvent {
+        let realm = &self.realm.realm;
+        let subject = match self.user {
+            Some(user) => user_subject(user),
+            None => SubjectRef { kind: SubjectKind::Realm, id: realm.id.to_string(), name: realm.slug.clone() },
+        };
+        let event = self
+            .cx
+            .event(self.app, realm.id, EventType::UserSignInFailed, subject)
+            .failed(reason.as_str())
+            .detail("method", self.kind.as_str());
+        // What was typed is kept, since it is what an agent looks for; it may be a password typed into the wrong
+        // field, so only what looks like an address is.
+        match self.identifier() {
+            typed if self.user.is_none() && typed.contains('@') => event.detail("identifier", typed),
+            _ => event,
+        }
+    }
+}
+
+/// An event with what belongs to the sign-in.
+pub(super) fn complete(mut event: NewEvent, client_id: Option<&str>, session: Option<SessionId>) -> NewEvent {
+    event.client_id = client_id.map(str::to_owned);
+    event.session_id = session;
+    event
+}

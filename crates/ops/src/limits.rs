@@ -1,0 +1,102 @@
+//! How much may go wrong from one address in a while, whoever it is tried on (PRODUCT §7): the generic cell rate
+//! algorithm over failures alone, so that an office of many people behind one address is not held for succeeding.
+//!
+//! It is kept by each node for itself; what is kept for users is in the database, see [`crate::lockouts`].
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    sync::Mutex,
+    time::Duration,
+};
+
+use denizen_model::Timestamp;
+
+/// So many failures at once are borne.
+const BURST: u32 = 60;
+/// After them one more in this time.
+const EVERY: Duration = Duration::from_secs(2);
+/// From so many addresses on, those that are forgiven are forgotten.
+const MANY: usize = 50_000;
+
+/// Failures by address.
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    /// When each would be forgiven.
+    forgiven_at: Mutex<HashMap<IpAddr, Timestamp>>,
+}
+
+/// The network that counts as one address: one IPv6 customer has a whole /64.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
+            Some(mapped) => mapped.into(),
+            None => Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX)).into(),
+        },
+        ip @ IpAddr::V4(_) => ip,
+    }
+}
+
+impl Limits {
+    /// Whether too much has failed from there for another attempt to be looked at.
+    pub(crate) fn holds(&self, ip: Option<IpAddr>, now: Timestamp) -> bool {
+        let (Some(ip), Ok(forgiven)) = (ip, self.forgiven_at.lock()) else { return false };
+        forgiven.get(&network(ip)).is_some_and(|at| *at > now.plus(EVERY * BURST))
+    }
+
+    /// Counts a failure. Answers whether it is the one from which on nothing is looked at.
+    pub(crate) fn note_failure(&self, ip: Option<IpAddr>, now: Timestamp) -> bool {
+        let (Some(ip), Ok(mut forgiven)) = (ip, self.forgiven_at.lock()) else { return false };
+        if forgiven.len() >= MANY {
+            forgiven.retain(|_, at| *at > now);
+        }
+        let at = forgiven.entry(network(ip)).or_insert(now);
+        let (limit, before) = (now.plus(EVERY * BURST), *at);
+        *at = before.max(now).plus(EVERY);
+        before <= limit && *at > limit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fail(limits: &Limits, ip: &str, times: u32, now: Timestamp) -> usize {
+        (0..times).filter(|_| limits.note_failure(ip.parse().ok(), now)).count()
+    }
+
+    #[test]
+    fn a_burst_is_borne_and_then_one_at_a_time() {
+        let (limits, now) = (Limits::default(), Timestamp::from_secs(1000));
+        let ip = "192.0.2.7".parse().ok();
+        assert_eq!(fail(&limits, "192.0.2.7", BURST, now), 0);
+        assert!(!limits.holds(ip, now));
+        assert_eq!(fail(&limits, "192.0.2.7", 20, now), 1, "it is told once");
+        assert!(limits.holds(ip, now));
+        assert!(!limits.holds(ip, now.plus(EVERY * 20)));
+        assert!(!limits.holds("192.0.2.8".parse().ok(), now));
+        assert!(!limits.holds(None, now));
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let (limits, now) = (Limits::default(), Timestamp::from_secs(1000));
+        for host in 0..100_u16 {
+            limits.note_failure(format!("2001:db8:1:2::{host:x}").parse().ok(), now);
+        }
+        assert!(limits.holds("2001:db8:1:2:ffff::1".parse().ok(), now));
+        assert!(!limits.holds("2001:db8:1:3::1".parse().ok(), now));
+        fail(&limits, "::ffff:192.0.2.7", 100, now);
+        assert!(limits.holds("192.0.2.7".parse().ok(), now));
+    }
+
+    #[test]
+    fn addresses_that_are_forgiven_are_forgotten() {
+        let limits = Limits::default();
+        for number in 0..u32::try_from(MANY).unwrap() {
+            limits.note_failure(Some(IpAddr::V4((0x0a00_0000 + number).into())), Timestamp::from_secs(1000));
+        }
+        limits.note_failure("192.0.2.7".parse().ok(), Timestamp::from_secs(2000));
+        assert_eq!(limits.forgiven_at.lock().unwrap().len(), 1);
+    }
+}
