@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::support::{Api, Database, PASSWORD, Page, Person, Server, Step, find_program, may_skip};
 
 /// The code that `oathtool` makes of a secret, so many seconds from now; `None` where it is not installed.
+#[expect(clippy::disallowed_methods, reason = "the clock of the phone that the app is on")]
 pub(crate) fn code(secret: &str, seconds: u64) -> Option<String> {
     let Some(program) = find_program("oathtool") else {
         may_skip("oathtool");
