@@ -114,6 +114,15 @@ pub(crate) struct SmsOptions {
     pub(crate) sms_timeout: Option<u64>,
 }
 
+/// What new passwords are held against.
+#[derive(Args, Clone, Default)]
+pub(crate) struct PasswordOptions {
+    /// Where breached passwords are looked up: an address in Have I Been Pwned's range format, a downloaded file, or off
+    /// [default: https://api.pwnedpasswords.com/range]
+    #[arg(long, env = "DENIZEN_BREACHED_PASSWORDS", value_name = "SOURCE", hide_env_values = true)]
+    pub(crate) breached_passwords: Option<String>,
+}
+
 #[derive(Args, Clone, Default)]
 pub(crate) struct ServeOptions {
     #[command(flatten)]
@@ -122,6 +131,8 @@ pub(crate) struct ServeOptions {
     pub(crate) mail: MailOptions,
     #[command(flatten)]
     pub(crate) sms: SmsOptions,
+    #[command(flatten)]
+    pub(crate) passwords: PasswordOptions,
     /// Address to listen on [default: 127.0.0.1:7000]
     #[arg(long, env = "DENIZEN_LISTEN", value_name = "ADDR")]
     pub(crate) listen: Option<String>,
@@ -181,6 +192,8 @@ pub(crate) struct DoctorOptions {
     pub(crate) mail: MailOptions,
     #[command(flatten)]
     pub(crate) sms: SmsOptions,
+    #[command(flatten)]
+    pub(crate) passwords: PasswordOptions,
     /// Answer in JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -10,9 +10,10 @@ use serde::Deserialize;
 use denizen_ops::{
     crypto::Secret,
     messages::{Mail, Sms, SmsConfig, SmtpConfig},
+    passwords::Source,
 };
 
-use crate::cli::{MailOptions, ServeOptions, SmsOptions, StorageOptions};
+use crate::cli::{MailOptions, PasswordOptions, ServeOptions, SmsOptions, StorageOptions};
 
 /// The configuration file. An unknown key is an error, so that a mistyped one is never silently ignored.
 #[derive(Deserialize, Default)]
@@ -33,6 +34,7 @@ struct File {
     sms_headers_file: Option<PathBuf>,
     sms_body: Option<String>,
     sms_timeout: Option<u64>,
+    breached_passwords: Option<String>,
 }
 
 /// Where the data is, decided.
@@ -42,14 +44,21 @@ pub(crate) struct Storage {
     pub(crate) master_key: Option<String>,
 }
 
+/// What Denizen talks to beside its database, decided.
+#[derive(Default)]
+pub(crate) struct Services {
+    pub(crate) mail: Mail,
+    pub(crate) sms: Sms,
+    pub(crate) breaches: Source,
+}
+
 /// How the server runs, decided.
 pub(crate) struct Server {
     pub(crate) storage: Storage,
     pub(crate) listen: String,
     pub(crate) public_url: String,
     pub(crate) behind_proxy: bool,
-    pub(crate) mail: Mail,
-    pub(crate) sms: Sms,
+    pub(crate) services: Services,
 }
 
 fn read(path: Option<&Path>) -> Result<File, String> {
@@ -118,14 +127,25 @@ fn sms_of(options: &SmsOptions, file: &mut File) -> Result<Sms, String> {
         .map(|config| Sms::Gateway(Box::new(config)))
 }
 
-/// The configuration of a command that needs the data, the mail server and the SMS gateway.
-pub(crate) fn storage_and_messages(
+fn breaches_of(options: &PasswordOptions, file: &mut File) -> Result<Source, String> {
+    let given = options.breached_passwords.clone().or(file.breached_passwords.take());
+    Source::parse(given.as_deref().unwrap_or(Source::HAVE_I_BEEN_PWNED))
+}
+
+/// The configuration of a command that needs the data and what Denizen talks to.
+pub(crate) fn storage_and_services(
     options: &StorageOptions,
     mail: &MailOptions,
     sms: &SmsOptions,
-) -> Result<(Storage, Mail, Sms), String> {
+    passwords: &PasswordOptions,
+) -> Result<(Storage, Services), String> {
     let mut file = read(options.config.as_deref())?;
-    Ok((storage_of(options, &mut file)?, mail_of(mail, &mut file)?, sms_of(sms, &mut file)?))
+    let services = Services {
+        mail: mail_of(mail, &mut file)?,
+        sms: sms_of(sms, &mut file)?,
+        breaches: breaches_of(passwords, &mut file)?,
+    };
+    Ok((storage_of(options, &mut file)?, services))
 }
 
 /// The configuration of the server.
@@ -135,8 +155,11 @@ pub(crate) fn server(options: &ServeOptions) -> Result<Server, String> {
     let public_url = options.public_url.clone().or(file.public_url.take());
     Ok(Server {
         storage: storage_of(&options.storage, &mut file)?,
-        mail: mail_of(&options.mail, &mut file)?,
-        sms: sms_of(&options.sms, &mut file)?,
+        services: Services {
+            mail: mail_of(&options.mail, &mut file)?,
+            sms: sms_of(&options.sms, &mut file)?,
+            breaches: breaches_of(&options.passwords, &mut file)?,
+        },
         public_url: check_public_url(public_url.unwrap_or_else(|| format!("http://{listen}")))?,
         listen,
         behind_proxy: options.behind_proxy || file.behind_proxy.unwrap_or(false),
@@ -197,6 +220,20 @@ mod tests {
         assert!(sms_of(&both, &mut file(whole)).unwrap_err().contains("not both"));
         let gone = SmsOptions { sms_headers_file: Some(folder.path().join("gone")), ..SmsOptions::default() };
         assert!(sms_of(&gone, &mut file(whole)).unwrap_err().contains("cannot read"));
+    }
+
+    #[test]
+    fn breached_passwords_are_looked_up_where_the_operator_says() {
+        let file = |text: &str| toml::from_str::<File>(text).unwrap();
+        let source = |given: Option<&str>, text: &str| {
+            let options = PasswordOptions { breached_passwords: given.map(str::to_owned) };
+            breaches_of(&options, &mut file(text)).map(|source| source.to_string())
+        };
+        let set = "breached_passwords = \"/srv/pwned.txt\"";
+        assert_eq!(source(None, "").unwrap(), "https://api.pwnedpasswords.com/range");
+        assert_eq!(source(None, set).unwrap(), "/srv/pwned.txt");
+        assert_eq!(source(Some("off"), set).unwrap(), "off");
+        assert!(source(Some("ftp://example.com"), set).is_err());
     }
 
     #[test]

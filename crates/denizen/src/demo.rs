@@ -26,7 +26,7 @@ use denizen_ops::{
     messages::{Mail, Sms},
     oauth::authorize::Request,
     organizations::{self, OrganizationInput},
-    realms, roles, setup, users,
+    passwords, realms, roles, setup, users,
 };
 use denizen_web::{DemoBanner, Options};
 use serde_json::{Map, json};
@@ -101,6 +101,8 @@ async fn open_demo(folder: &std::path::Path, public_url: &str) -> Result<App, St
         hashing: password::Config { params, ..password::Config::default() },
         mail: Mail::Demo,
         sms: Sms::Demo,
+        // A demo asks nobody on the internet.
+        breaches: passwords::Source::None,
     };
     App::open(config).await.map_err(|error| error.to_string())
 }

@@ -1,7 +1,7 @@
 //! `denizen doctor`: what is well, what is not, and what to do.
 
 use denizen_model::Timestamp;
-use denizen_ops::{App, messages, setup};
+use denizen_ops::{App, messages, passwords, setup};
 use serde_json::json;
 
 use crate::{
@@ -35,12 +35,12 @@ pub(crate) async fn run(options: &DoctorOptions) -> Result<(), String> {
             Err(format!("{} cannot be right; set the machine's clock", clock()))
         },
     );
-    match config::storage_and_messages(&options.storage, &options.mail, &options.sms) {
+    match config::storage_and_services(&options.storage, &options.mail, &options.sms, &options.passwords) {
         Err(error) => note("configuration", Err(error)),
-        Ok((storage, mail, sms)) => {
+        Ok((storage, services)) => {
             note("configuration", Ok("understood".to_owned()));
             note("master key", check_master_key(&storage));
-            match open::app_with_messages(&storage, "", false, mail, sms).await {
+            match open::app_with(&storage, "", false, services).await {
                 Err(error) => note("database", Err(error)),
                 Ok(app) => {
                     note("database", Ok(format!("{} answers, schema up to date, secrets open", app.engine_name())));
@@ -48,6 +48,7 @@ pub(crate) async fn run(options: &DoctorOptions) -> Result<(), String> {
                     note("owner", check_owner(&app).await);
                     note("mail", check_mail(&app).await);
                     note("sms", check_sms(&app).await);
+                    note("breached passwords", check_breaches(&app).await);
                 }
             }
         }
@@ -121,6 +122,13 @@ async fn check_mail(app: &App) -> Result<String, String> {
         (Some((place, from)), Ok(())) => Ok(format!("{place} answers, mails come from {from}, {waiting}")),
         (Some((place, _)), Err(error)) => Err(format!("{place} does not take mails: {error}; {waiting}")),
     }
+}
+
+async fn check_breaches(app: &App) -> Result<String, String> {
+    let answer = passwords::check_source(app).await;
+    answer.map_err(|error| {
+        format!("{error}; until it answers, only common passwords are refused. Name another with --breached-passwords, or off")
+    })
 }
 
 async fn check_owner(app: &App) -> Result<String, String> {

@@ -11,10 +11,9 @@ use denizen_model::Timestamp;
 use denizen_ops::{
     App, Clock, Config, Location,
     crypto::{MasterKey, Rng, password},
-    messages::{Mail, Sms},
 };
 
-use crate::config::Storage;
+use crate::config::{Services, Storage};
 
 /// The machine's clock: the one place that reads it.
 #[expect(clippy::disallowed_methods, reason = "this is where the clock that everything is given comes from")]
@@ -36,16 +35,15 @@ pub(crate) fn location(storage: &Storage) -> Location {
 /// Opens the application. With `create`, an absent data folder and master key are made; without, they must be
 /// there, so that a mistyped path is an error and not a new database.
 pub(crate) async fn app(storage: &Storage, public_url: &str, create: bool) -> Result<App, String> {
-    app_with_messages(storage, public_url, create, Mail::None, Sms::None).await
+    app_with(storage, public_url, create, Services::default()).await
 }
 
-/// As [`app`], for what also sends messages.
-pub(crate) async fn app_with_messages(
+/// As [`app`], for what also sends messages and looks up passwords.
+pub(crate) async fn app_with(
     storage: &Storage,
     public_url: &str,
     create: bool,
-    mail: Mail,
-    sms: Sms,
+    services: Services,
 ) -> Result<App, String> {
     if storage.database.is_none() && !create && !storage.data.join("denizen.db").exists() {
         return Err(format!("there is no database in {}; name the data folder with --data", storage.data.display()));
@@ -58,8 +56,9 @@ pub(crate) async fn app_with_messages(
         clock: system_clock(),
         rng,
         hashing: password::Config::default(),
-        mail,
-        sms,
+        mail: services.mail,
+        sms: services.sms,
+        breaches: services.breaches,
     };
     App::open(config).await.map_err(|error| match &error.context {
         Some(context) => format!("{error} ({context})"),

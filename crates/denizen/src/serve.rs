@@ -4,7 +4,7 @@ use std::{future::Future, net::SocketAddr};
 
 use axum::serve::ListenerExt;
 use denizen_model::users::NewHuman;
-use denizen_ops::{App, Cx, setup};
+use denizen_ops::{App, Cx, passwords, setup};
 use denizen_web::{Options, Web};
 use tokio::net::TcpListener;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
@@ -19,7 +19,12 @@ pub(crate) async fn run(options: &ServeOptions) -> Result<(), String> {
         None => Some(open::lock(&server.storage.data)?),
         Some(_) => None,
     };
-    let app = open::app_with_messages(&server.storage, &server.public_url, true, server.mail, server.sms).await?;
+    let in_file = matches!(server.services.breaches, passwords::Source::File(_));
+    let app = open::app_with(&server.storage, &server.public_url, true, server.services).await?;
+    // What is wrong with a file is wrong from the start; an address may answer later.
+    if in_file && let Err(error) = passwords::check_source(&app).await {
+        tracing::warn!(error, "Breached passwords cannot be looked up");
+    }
     prepare_owner(&app, options).await?;
     let listener = bind(&server.listen).await?;
     eprintln!("Denizen {} on {} is ready at {}", env!("CARGO_PKG_VERSION"), app.engine_name(), server.public_url);

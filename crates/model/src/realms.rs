@@ -9,6 +9,7 @@ use crate::{
     GroupId, RealmId, RoleId, Timestamp,
     authenticators::{AuthenticatorType, LockoutRule},
     locales::Language,
+    passwords::MAX_PASSWORD_HISTORY,
     users::text_enum,
     validation::FieldErrors,
 };
@@ -95,6 +96,18 @@ pub struct RealmSettings {
     /// The languages that pages and mails can be in, in the order of the pages' menu; the default one among them.
     #[schema(min_items = 1)]
     pub locales: Vec<Language>,
+    /// A password has an upper-case letter. This and the following rules hold from the next setting of a password on.
+    pub password_require_upper: bool,
+    /// A password has a lower-case letter.
+    pub password_require_lower: bool,
+    /// A password has a digit.
+    pub password_require_digit: bool,
+    /// A password has a symbol: neither letter nor digit nor white space.
+    pub password_require_symbol: bool,
+    /// A password is none that is known from a breach, nor one of those that attackers try first.
+    pub password_block_breached: bool,
+    /// A password is none of a user's last so many, the present one among them; 0 to 24.
+    pub password_history: u32,
 }
 
 text_enum! {
@@ -140,6 +153,12 @@ impl Default for RealmSettings {
             otp_lockout: LockoutRule::default(),
             locale: Language::English,
             locales: Language::ALL.to_vec(),
+            password_require_upper: false,
+            password_require_lower: false,
+            password_require_digit: false,
+            password_require_symbol: false,
+            password_block_breached: true,
+            password_history: 5,
         }
     }
 }
@@ -159,6 +178,7 @@ impl RealmSettings {
         within("access_token_seconds", self.access_token_seconds, 30, 24 * 3600);
         within("refresh_token_seconds", self.refresh_token_seconds, 60, YEAR);
         within("audit_retention_days", u64::from(self.audit_retention_days), 1, 3660);
+        within("password_history", u64::from(self.password_history), 0, u64::from(MAX_PASSWORD_HISTORY));
         within("remembered_device_seconds", self.remembered_device_seconds, 0, YEAR);
         self.password_lockout.check("password_lockout", errors);
         self.otp_lockout.check("otp_lockout", errors);
@@ -194,6 +214,18 @@ impl RealmSettings {
     #[must_use]
     pub fn language_for(&self, tag: Option<&str>) -> Language {
         tag.and_then(|tag| Language::lookup(tag, &self.locales)).unwrap_or(self.locale)
+    }
+}
+
+/// Whether each value may stand in a field, and stands there once.
+fn among(field: &str, values: &[AuthenticatorType], allowed: &[AuthenticatorType], errors: &mut FieldErrors) {
+    for (place, value) in values.iter().enumerate() {
+        if !allowed.contains(value) {
+            let names: Vec<&str> = allowed.iter().map(|kind| kind.as_str()).collect();
+            errors.add(field, format!("{value} cannot stand here; one of {}.", names.join(", ")));
+        } else if values.iter().take(place).any(|before| before == value) {
+            errors.add(field, format!("{value} is named twice."));
+        }
     }
 }
 
@@ -238,17 +270,5 @@ mod tests {
     fn settings_from_before_there_were_languages_offer_all() {
         let settings: RealmSettings = serde_json::from_str(r#"{"password_min_length":10}"#).unwrap();
         assert_eq!((settings.locale, settings.locales.len()), (Language::English, Language::ALL.len()));
-    }
-}
-
-/// Whether each value may stand in a field, and stands there once.
-fn among(field: &str, values: &[AuthenticatorType], allowed: &[AuthenticatorType], errors: &mut FieldErrors) {
-    for (place, value) in values.iter().enumerate() {
-        if !allowed.contains(value) {
-            let names: Vec<&str> = allowed.iter().map(|kind| kind.as_str()).collect();
-            errors.add(field, format!("{value} cannot stand here; one of {}.", names.join(", ")));
-        } else if values.iter().take(place).any(|before| before == value) {
-            errors.add(field, format!("{value} is named twice."));
-        }
     }
 }

@@ -83,6 +83,12 @@ impl From<String> for Message {
     }
 }
 
+impl From<&String> for Message {
+    fn from(text: &String) -> Self {
+        Self::from(text.clone())
+    }
+}
+
 impl From<&'static Sentence> for Message {
     fn from(sentence: &'static Sentence) -> Self {
         Self::of(sentence, &[])
@@ -104,7 +110,7 @@ pub const SENTENCES: &[&Sentence] = &[&CONTROL, &DECEPTIVE, &TOO_LONG, &EMPTY, &
 
 /// Errors by field name. Empty means that the input is acceptable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FieldErrors(BTreeMap<String, Message>);
+pub struct FieldErrors(BTreeMap<String, Vec<Message>>);
 
 impl FieldErrors {
     /// No errors yet.
@@ -123,7 +129,15 @@ impl FieldErrors {
 
     /// Notes what is wrong with a field; the first message for a field stands.
     pub fn add(&mut self, field: &str, message: impl Into<Message>) {
-        self.0.entry(field.to_owned()).or_insert_with(|| message.into());
+        self.0.entry(field.to_owned()).or_insert_with(|| vec![message.into()]);
+    }
+
+    /// Notes what is wrong with a field besides what was noted: for rules that are all told at once.
+    pub fn also(&mut self, field: &str, message: impl Into<Message>) {
+        let (messages, message) = (self.0.entry(field.to_owned()).or_default(), message.into());
+        if !messages.contains(&message) {
+            messages.push(message);
+        }
     }
 
     /// Whether nothing is wrong.
@@ -132,20 +146,26 @@ impl FieldErrors {
         self.0.is_empty()
     }
 
-    /// The message for a field.
+    /// The first message for a field.
     #[must_use]
     pub fn get(&self, field: &str) -> Option<&str> {
-        self.0.get(field).map(Message::text)
+        self.0.get(field)?.first().map(Message::text)
     }
 
     /// Field names with what is wrong in each, in order of name; for pages, which tell it in their reader's language.
     pub fn messages(&self) -> impl Iterator<Item = (&str, &Message)> {
-        self.0.iter().map(|(field, message)| (field.as_str(), message))
+        self.0.iter().flat_map(|(field, messages)| messages.iter().map(|message| (field.as_str(), message)))
     }
 
-    /// Field names with their messages, in order of name.
+    /// Field names with their messages, in order of name; a field with several comes several times.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(field, message)| (field.as_str(), message.text()))
+        self.0.iter().flat_map(|(field, messages)| messages.iter().map(|message| (field.as_str(), message.text())))
+    }
+
+    /// What to show at each field, as `say` words it: one message a line.
+    pub fn lines(&self, say: impl Fn(&Message) -> String) -> BTreeMap<String, String> {
+        let all = |messages: &Vec<Message>| messages.iter().map(&say).collect::<Vec<_>>().join("\n");
+        self.0.iter().map(|(field, messages)| (field.clone(), all(messages))).collect()
     }
 
     /// `Err(self)` when something is wrong.
@@ -186,7 +206,11 @@ impl FieldErrors {
 
 impl FromIterator<(String, String)> for FieldErrors {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(iter: I) -> Self {
-        Self(iter.into_iter().map(|(field, text)| (field, Message::from(text))).collect())
+        let mut errors = Self::new();
+        for (field, text) in iter {
+            errors.also(&field, Message::from(text));
+        }
+        errors
     }
 }
 
@@ -308,5 +332,18 @@ mod tests {
         errors.add("email", "first");
         errors.add("email", "second");
         assert_eq!(errors.get("email"), Some("first"));
+    }
+
+    #[test]
+    fn what_is_told_at_once_stands_line_by_line() {
+        let mut errors = FieldErrors::new();
+        errors.also("password", "Short.");
+        errors.also("password", &EMPTY);
+        errors.also("password", "Short.");
+        errors.add("password", "never told");
+        assert_eq!(errors.get("password"), Some("Short."));
+        assert_eq!(errors.iter().collect::<Vec<_>>(), [("password", "Short."), ("password", "Must not be empty.")]);
+        let said = errors.lines(|message| message.text().to_owned());
+        assert_eq!(said.get("password").map(String::as_str), Some("Short.\nMust not be empty."));
     }
 }

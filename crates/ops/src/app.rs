@@ -15,6 +15,7 @@ use crate::{
     limits::Limits,
     messages::{Mail, Mailer, OwnTexts, Sms},
     oauth::access_tokens::VerifiedTokens,
+    passwords::{self, Breaches},
 };
 
 /// Tells the time.
@@ -38,6 +39,8 @@ pub struct Config {
     pub mail: Mail,
     /// Where text messages go.
     pub sms: Sms,
+    /// Where breached passwords are looked up.
+    pub breaches: passwords::Source,
 }
 
 /// The application. Cheap to clone.
@@ -62,6 +65,7 @@ struct Inner {
     jobs: Notify,
     mailer: Mailer,
     limits: Limits,
+    breaches: Breaches,
 }
 
 /// The realms that were read, by both names they go by.
@@ -111,6 +115,7 @@ impl App {
                 jobs: Notify::new(),
                 mailer,
                 limits: Limits::default(),
+                breaches: Breaches::new(config.breaches),
             }),
         };
         crate::realms::ensure_main(&app).await?;
@@ -177,6 +182,10 @@ impl App {
 
     pub(crate) fn mailer(&self) -> &Mailer {
         &self.inner.mailer
+    }
+
+    pub(crate) fn breaches(&self) -> &Breaches {
+        &self.inner.breaches
     }
 
     /// Ten random bytes for an id.

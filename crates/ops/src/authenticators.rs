@@ -4,7 +4,6 @@ use denizen_model::{
     UserId,
     authenticators::{Authenticator, AuthenticatorType, Lockout},
     events::{EventType, NewEvent},
-    passwords::check_password,
     permissions::markers::{CredentialsReset, CredentialsSet, UsersRead},
     realms::RealmSettings,
     users::{NewPassword, User, UserKind},
@@ -16,6 +15,7 @@ use crate::{
     App, Cx, Error, May, Result, admins,
     crypto::{Rng, Secret},
     cx::Detail,
+    passwords::{self, BreachCheck},
     users::{get_in, prepare_password},
 };
 
@@ -116,15 +116,19 @@ pub async fn set_password(
     end_sessions: bool,
 ) -> Result<()> {
     let realm = crate::realms::get_in_scope(app, may.realm()).await?;
-    let id = realm.id;
-    let target = app.db().peek(move |tx| get_in(tx, id, user)).await?;
+    let (id, asking) = (realm.id, cx.clone());
+    // Whoever may not set it must not learn either whether it is the present one.
+    let look = move |tx: &mut ReadTx<'_>| {
+        let target = get_in(tx, id, user)?;
+        admins::check_power_over(tx, &asking, &target)?;
+        Ok::<_, Error>(target)
+    };
+    let target = app.db().peek(look).await?;
+    check_human(&target)?;
     let mut errors = FieldErrors::new();
-    let own: Vec<&str> = [Some(target.username.as_str()), target.email.as_deref()].into_iter().flatten().collect();
-    check_password("password", &password, &realm.settings, &own, &mut errors);
+    let checked = passwords::check(app, &realm.settings, &target, &password, &mut errors).await?;
     errors.into_result()?;
-    put(app, cx, &target, NewPassword::Set(password), require_change, end_sessions, EventType::UserPasswordChanged)
-        .await
-        .map(drop)
+    put(app, cx, &target, NewPassword::Set(password), require_change, end_sessions, checked).await.map(drop)
 }
 
 /// Makes a temporary password, shown this once; the user replaces it at the next sign-in.
@@ -134,9 +138,15 @@ pub async fn set_password(
 pub async fn issue_temporary_password(app: &App, cx: &Cx, may: May<CredentialsSet>, user: UserId) -> Result<Secret> {
     let realm = may.realm();
     let target = app.db().peek(move |tx| get_in(tx, realm, user)).await?;
-    let shown =
-        put(app, cx, &target, NewPassword::Temporary, true, true, EventType::UserPasswordTemporaryIssued).await?;
+    let shown = put(app, cx, &target, NewPassword::Temporary, true, true, BreachCheck::Off).await?;
     shown.ok_or_else(|| Error::internal("a temporary password was not made"))
+}
+
+fn check_human(user: &User) -> Result<()> {
+    match user.kind {
+        UserKind::Machine => Err(Error::conflict("machine", "A machine has API keys, no password.")),
+        UserKind::Human => Ok(()),
+    }
 }
 
 async fn put(
@@ -146,11 +156,13 @@ async fn put(
     password: NewPassword,
     require_change: bool,
     end_sessions: bool,
-    kind: EventType,
+    checked: BreachCheck,
 ) -> Result<Option<Secret>> {
-    if target.kind == UserKind::Machine {
-        return Err(Error::conflict("machine", "A machine has API keys, no password."));
-    }
+    check_human(target)?;
+    let kind = match &password {
+        NewPassword::Temporary => EventType::UserPasswordTemporaryIssued,
+        NewPassword::Set(_) | NewPassword::None => EventType::UserPasswordChanged,
+    };
     let prepared = prepare_password(app, cx.now, password).await?;
     let (stored, shown) = prepared.ok_or_else(|| Error::internal("no password to store"))?;
     let (app2, cx2, realm, id) = (app.clone(), cx.clone(), target.realm_id, target.id);
@@ -164,7 +176,7 @@ async fn put(
             .user_event(&app2, kind, &user)
             .detail("requires_change", require_change)
             .detail("sessions_ended", ended);
-        Ok(tx.commit(Events::from(event), ())?)
+        Ok(tx.commit(Events::from(checked.told(event)), ())?)
     })
     .await?;
     Ok(shown)
@@ -184,7 +196,7 @@ fn set_requires_reset(tx: &mut WriteTx<'_>, cx: &Cx, before: &User, required: bo
 /// When there is none.
 pub async fn clear_password(app: &App, cx: &Cx, may: May<CredentialsSet>, user: UserId) -> Result<()> {
     change(app, cx, may.realm(), user, |tx, cx, user| {
-        if !store::authenticators::clear_password(tx, user.realm_id, user.id)? {
+        if !store::authenticators::clear_password(tx, user.realm_id, user.id, cx.now)? {
             return Err(Error::conflict("no-password", "This user has no password."));
         }
         set_requires_reset(tx, cx, user, false)?;
@@ -221,9 +233,7 @@ pub(crate) fn require_reset_in(
 }
 
 fn require_reset(tx: &mut WriteTx<'_>, cx: &Cx, user: &User, required: bool) -> Result<EventType> {
-    if user.kind == UserKind::Machine {
-        return Err(Error::conflict("machine", "A machine has API keys, no password."));
-    }
+    check_human(user)?;
     if user.requires_password_reset == required {
         return Err(Error::conflict(
             "unchanged",

@@ -30,6 +30,7 @@ pub mod message_templates;
 pub mod messages;
 pub mod oauth;
 pub mod organizations;
+pub mod passwords;
 pub mod realms;
 pub mod required_actions;
 pub mod roles;

@@ -138,7 +138,7 @@ pub async fn set(
         text: text.text.replace("\r\n", "\n"),
         html: text.html.replace("\r\n", "\n"),
     };
-    messages::check_text(app, &realm, template, &text)?;
+    messages::check_text(app, &realm, template, language, &text)?;
     let (app2, cx2, text) = (app.clone(), cx.clone(), Arc::new(text));
     let stored = text.clone();
     let state = app

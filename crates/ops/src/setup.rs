@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use denizen_model::{
     events::EventType,
-    passwords::check_password,
     permissions::AdminRole,
     users::{AdminGrant, NewHuman, NewPassword, User},
     validation::FieldErrors,
@@ -15,6 +14,7 @@ use crate::{
     App, Cx, Error, Result, admins,
     crypto::{Prefix, Secret, Token, hash_token},
     cx::Detail,
+    passwords,
     users::{human, prepare_password},
 };
 
@@ -69,8 +69,7 @@ pub async fn create_owner(app: &App, cx: &Cx, token: Option<&str>, new: NewHuman
     let realm = state.realm.clone();
     let mut errors = FieldErrors::new();
     let mut user = human(app, cx, &state, NewHuman { email_verified: true, ..new }, &mut errors);
-    let own: Vec<&str> = [Some(user.username.as_str()), user.email.as_deref()].into_iter().flatten().collect();
-    check_password("password", &password, &realm.settings, &own, &mut errors);
+    let checked = passwords::check_first(app, &realm.settings, &user, &password, &mut errors).await?;
     errors.into_result()?;
     user.admin_role = Some(AdminRole::Owner);
     let prepared = prepare_password(app, cx.now, NewPassword::Set(password)).await?;
@@ -97,7 +96,8 @@ pub async fn create_owner(app: &App, cx: &Cx, token: Option<&str>, new: NewHuman
             .detail("kind", "human");
         let granted =
             cx2.user_event(&app2, EventType::AdminGranted, &user).detail("role", "owner").detail("everywhere", true);
-        Ok(tx.commit(Events::new(created, [granted]), user.clone())?)
+        let password = checked.told(cx2.user_event(&app2, EventType::UserPasswordChanged, &user));
+        Ok(tx.commit(Events::new(created, [password, granted]), user.clone())?)
     })
     .await
 }

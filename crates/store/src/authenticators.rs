@@ -7,6 +7,7 @@ use denizen_model::{
 
 use crate::{
     error::Result,
+    password_history,
     sql::{Rows, statements},
     tx::{ReadTx, WriteTx},
     users::reindex,
@@ -197,7 +198,7 @@ pub fn find_password(tx: &mut ReadTx<'_>, user: UserId) -> Result<Option<StoredP
     })
 }
 
-/// Sets or replaces the user's password.
+/// Sets or replaces the user's password; the one before is kept in its history.
 ///
 /// # Errors
 /// When the database fails.
@@ -208,6 +209,7 @@ pub fn put_password(
     password: &StoredPassword,
     now: Timestamp,
 ) -> Result<()> {
+    password_history::keep(tx, realm, user, now)?;
     tx.execute(&PUT_PASSWORD, params![password.id, realm, user, &password.phc, password.temporary, now])?;
     reindex(tx, realm, user)
 }
@@ -236,11 +238,12 @@ pub fn upgrade_password(tx: &mut WriteTx<'_>, before: &StoredPassword, phc: &str
     tx.execute(&UPGRADE, params![before.id, &before.phc, phc]).map(drop)
 }
 
-/// Removes the user's password. Answers whether there was one.
+/// Removes the user's password, which is kept in its history. Answers whether there was one.
 ///
 /// # Errors
 /// When the database fails.
-pub fn clear_password(tx: &mut WriteTx<'_>, realm: RealmId, user: UserId) -> Result<bool> {
+pub fn clear_password(tx: &mut WriteTx<'_>, realm: RealmId, user: UserId, now: Timestamp) -> Result<bool> {
+    password_history::keep(tx, realm, user, now)?;
     let cleared = tx.execute(&CLEAR_PASSWORD, params![realm, user])? == 1;
     reindex(tx, realm, user)?;
     Ok(cleared)

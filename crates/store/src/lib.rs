@@ -33,6 +33,7 @@ pub mod messages;
 mod migrations;
 pub mod one_time_codes;
 pub mod organizations;
+pub mod password_history;
 pub mod realms;
 pub mod remembered_devices;
 pub mod required_actions;

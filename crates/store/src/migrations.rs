@@ -18,6 +18,7 @@ const FILES: &[(&str, &str)] = &[
     ("0002_console", include_str!("../migrations/0002_console.sql")),
     ("0003_user_index", include_str!("../migrations/0003_user_index.sql")),
     ("0004_authenticators", include_str!("../migrations/0004_authenticators.sql")),
+    ("0005_passwords", include_str!("../migrations/0005_passwords.sql")),
     ("0007_messages", include_str!("../migrations/0007_messages.sql")),
 ];
 

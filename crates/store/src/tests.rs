@@ -3,6 +3,7 @@
 
 mod many;
 mod members;
+mod passwords;
 
 use std::sync::Arc;
 
@@ -173,6 +174,7 @@ fn statements() -> Vec<(&'static str, Sql)> {
         messages::STATEMENTS,
         super::members::STATEMENTS,
         organizations::STATEMENTS,
+        password_history::STATEMENTS,
         realms::STATEMENTS,
         roles::STATEMENTS,
         saved_views::STATEMENTS,

@@ -39,7 +39,8 @@ pub(crate) struct Document {
     status: u16,
     /// What is wrong with this request.
     detail: String,
-    /// What is wrong, field by field. A field inside another is named by its path, such as `attributes.color`.
+    /// What is wrong, field by field. A field inside another is named by its path, such as `attributes.color`; one that
+    /// misses several rules is named once for each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<FieldError>,

@@ -64,7 +64,8 @@ impl Server {
         command.args(["--listen", &address.to_string()]);
         command
             .env("DENIZEN_OWNER_EMAIL", "owner@example.com")
-            .env("DENIZEN_OWNER_PASSWORD", "correct horse battery staple");
+            .env("DENIZEN_OWNER_PASSWORD", "correct horse battery staple")
+            .env("DENIZEN_BREACHED_PASSWORDS", "off");
         command.stdout(Stdio::null()).stderr(File::create(&log)?);
         let started = Instant::now();
         let child = command.spawn()?;

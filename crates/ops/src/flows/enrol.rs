@@ -3,7 +3,6 @@
 use denizen_model::{
     AuthenticatorId,
     events::{EventType, NewEvent},
-    passwords::check_password,
     realms::Realm,
     users::{NewHuman, NewPassword, User},
     validation::FieldErrors,
@@ -13,6 +12,7 @@ use denizen_store::{self as store, WriteTx, authenticators::StoredPassword};
 use crate::{
     Actor, App, Cx, Error, Result,
     cx::Detail,
+    passwords::{self, BreachCheck},
     users::{human, prepare_password},
 };
 
@@ -40,6 +40,7 @@ pub struct Enrolled {
 pub(crate) struct Ready {
     pub(crate) user: User,
     password: StoredPassword,
+    checked: BreachCheck,
 }
 
 impl Ready {
@@ -50,12 +51,11 @@ impl Ready {
         let state = app.realm_of(realm.id).await?;
         let mut errors = FieldErrors::new();
         let user = human(app, cx, &state, NewHuman { email_verified: true, ..new }, &mut errors);
-        let own: Vec<&str> = [Some(user.username.as_str()), user.email.as_deref()].into_iter().flatten().collect();
-        check_password("password", &password, &realm.settings, &own, &mut errors);
+        let checked = passwords::check_first(app, &realm.settings, &user, &password, &mut errors).await?;
         errors.into_result()?;
         let prepared = prepare_password(app, cx.now, NewPassword::Set(password)).await?;
         let (password, _) = prepared.ok_or_else(|| Error::internal("no password to store"))?;
-        Ok(Self { user, password })
+        Ok(Self { user, password, checked })
     }
 
     /// The context in which the person themselves acts.
@@ -88,7 +88,7 @@ impl Ready {
             .detail("kind", "human")
             .detail("how", how);
         let more = vec![
-            own.user_event(app, EventType::UserPasswordChanged, user),
+            self.checked.told(own.user_event(app, EventType::UserPasswordChanged, user)),
             own.user_event(app, EventType::UserEmailVerified, user).detail("email", email).detail("method", "link"),
         ];
         Ok((created, more))

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use denizen_model::{
-    UserId,
-    locales::Language,
-    messages::{Template, TemplateText},
+    Timestamp, UserId,
+    locales::{Language, told},
+    messages::{Template, TemplateText, Variable},
     realms::Realm,
     validation::FieldErrors,
 };
@@ -19,17 +19,50 @@ pub(crate) fn usual_text(app: &App, template: Template, language: Language) -> R
 }
 
 /// What stands for the values of a template in a preview.
-fn values_of(app: &App, realm: &Realm, template: Template) -> (String, Vec<(&'static str, &'static str)>) {
-    let path =
-        if template.needs() == Some("link") { "sample?token=0123456789abcdefghijklmnopqrstuv" } else { "account" };
-    let link = format!("{}/realms/{}/{path}", app.public_url(), realm.slug);
-    let named = template.variables().iter().filter(|variable| !["brand", "link"].contains(&variable.name));
-    (link, named.map(|variable| (variable.name, variable.sample)).collect())
+struct Sample {
+    /// Under the realm's own address.
+    path: &'static str,
+    more: Vec<(&'static str, String)>,
+}
+
+/// The moments that samples tell of, as [`Variable::sample`] has them in English.
+const MOMENTS: [(&str, i64); 3] = [("time", BASE + 15 * 60), ("expires", BASE + 30 * 60), ("until", BASE + 45 * 60)];
+const BASE: i64 = 1_795_255_200;
+
+impl Sample {
+    fn new(template: Template, language: Language) -> Self {
+        let path =
+            if template.needs() == Some("link") { "sample?token=0123456789abcdefghijklmnopqrstuv" } else { "account" };
+        let value = |variable: &Variable| {
+            let moment = MOMENTS.iter().find(|(name, _)| *name == variable.name);
+            match moment {
+                Some((_, seconds)) => told(Timestamp::from_secs(*seconds), None, language),
+                None => variable.sample.to_owned(),
+            }
+        };
+        let named = template.variables().iter().filter(|variable| !["brand", "link"].contains(&variable.name));
+        Self { path, more: named.map(|variable| (variable.name, value(variable))).collect() }
+    }
+
+    fn link(&self, app: &App, realm: &Realm) -> String {
+        format!("{}/realms/{}/{}", app.public_url(), realm.slug, self.path)
+    }
+
+    fn more(&self) -> Vec<(&'static str, &str)> {
+        self.more.iter().map(|(name, value)| (*name, value.as_str())).collect()
+    }
 }
 
 /// Checks a realm's own text, also by making messages of it.
-pub(crate) fn check_text(app: &App, realm: &Realm, template: Template, text: &TemplateText) -> Result<()> {
-    let (link, more) = values_of(app, realm, template);
+pub(crate) fn check_text(
+    app: &App,
+    realm: &Realm,
+    template: Template,
+    language: Language,
+    text: &TemplateText,
+) -> Result<()> {
+    let sample = Sample::new(template, language);
+    let (link, more) = (sample.link(app, realm), sample.more());
     let values = Values { brand: &realm.display_name, link: &link, more: &more };
     let mut errors = FieldErrors::new();
     app.mailer().templates.own().check(template, text, &values, &mut errors);
@@ -44,13 +77,14 @@ pub(crate) fn sample(
     language: Language,
     text: Option<&TemplateText>,
 ) -> Result<Whole> {
-    let (link, more) = values_of(app, realm, template);
+    let sample = Sample::new(template, language);
+    let (link, more) = (sample.link(app, realm), sample.more());
     let values = Values { brand: &realm.display_name, link: &link, more: &more };
     let templates = &app.mailer().templates;
     match text {
         None => Ok(templates.render(template, language, &values)?.whole),
         Some(text) => {
-            check_text(app, realm, template, text)?;
+            check_text(app, realm, template, language, text)?;
             let made = templates.own().render(template, text, &values);
             Ok(made.map_err(|flaw| Error::internal(flaw.to_string()))?.whole)
         }
@@ -67,10 +101,8 @@ pub(crate) fn prepare_test(
     user_id: Option<UserId>,
     to: &str,
 ) -> Result<Prepared> {
-    let path =
-        if template.needs() == Some("link") { "sample?token=0123456789abcdefghijklmnopqrstuv" } else { "account" };
-    let (_, more) = values_of(app, realm, template);
-    let more: Vec<_> = more.into_iter().filter(|(name, _)| !["email", "expires"].contains(name)).collect();
+    let sample = Sample::new(template, language);
+    let more: Vec<_> = sample.more().into_iter().filter(|(name, _)| !["email", "expires"].contains(name)).collect();
     let draft = Draft {
         user_id,
         invitation_id: None,
@@ -78,10 +110,28 @@ pub(crate) fn prepare_test(
         locale: None,
         zone: None,
         template,
-        path,
+        path: sample.path,
         more: &more,
         // A day, so that one that cannot be sent does not wait for ever.
         expires_at: Some(cx.now.plus(Duration::from_secs(24 * 3600))),
     };
     prepare_in(app, cx, realm, language, &draft)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_in_a_preview_are_told_as_the_language_tells_them() {
+        for template in Template::ALL {
+            let english = Sample::new(*template, Language::English);
+            for variable in template.variables() {
+                let found = english.more.iter().find(|(name, _)| *name == variable.name);
+                assert!(found.is_none_or(|(_, value)| value == variable.sample), "{template}: {found:?}");
+            }
+        }
+        let german = Sample::new(Template::PasswordChanged, Language::German);
+        assert!(german.more.contains(&("time", "21. November 2026, 10:15 (UTC)".to_owned())), "{:?}", german.more);
+    }
 }

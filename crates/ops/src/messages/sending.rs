@@ -51,6 +51,7 @@ impl Place {
             hashing: password::Config { threads: 1, queue: 16, params: password::Params::new(8, 1, 1).unwrap() },
             mail: Mail::Demo,
             sms,
+            breaches: crate::passwords::Source::None,
         };
         let app = App::open(config).await.unwrap();
         let realm = app.main_realm().await.unwrap();

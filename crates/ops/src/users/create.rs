@@ -4,9 +4,8 @@ use denizen_model::{
     AuthenticatorId, Timestamp, UserId,
     authenticators::ApiKey,
     events::EventType,
-    passwords::check_password,
     permissions::markers::UsersWrite,
-    realms::{Realm, RealmSettings},
+    realms::Realm,
     users::{NewHuman, NewMachine, NewPassword, User, UserKind, VerificationState, check_user, combined_name},
     validation::FieldErrors,
 };
@@ -18,6 +17,7 @@ use crate::{
     authenticators::readable_secret,
     crypto::Secret,
     cx::Detail,
+    passwords::{self, BreachCheck},
 };
 
 /// A user that was created, with what is shown once.
@@ -106,14 +106,6 @@ fn check_attributes(state: &RealmState, user: &User, errors: &mut FieldErrors) {
     state.attributes.check(undeclared_allowed, None, &user.attributes, errors);
 }
 
-/// Checks a first password against the realm's policy.
-fn check_first_password(password: &NewPassword, user: &User, settings: &RealmSettings, errors: &mut FieldErrors) {
-    if let NewPassword::Set(password) = password {
-        let own: Vec<&str> = [Some(user.username.as_str()), user.email.as_deref()].into_iter().flatten().collect();
-        check_password("password", password, settings, &own, errors);
-    }
-}
-
 /// A user's password that is ready to be stored, and the text of a temporary one.
 pub(crate) async fn prepare_password(
     app: &App,
@@ -144,7 +136,10 @@ pub async fn create_human(
     let state = app.realm_of(may.realm()).await?;
     let mut errors = FieldErrors::new();
     let mut user = human(app, cx, &state, new, &mut errors);
-    check_first_password(&password, &user, &state.realm.settings, &mut errors);
+    let checked = match &password {
+        NewPassword::Set(text) => passwords::check_first(app, &state.realm.settings, &user, text, &mut errors).await?,
+        NewPassword::None | NewPassword::Temporary => BreachCheck::Off,
+    };
     errors.into_result()?;
     let prepared = prepare_password(app, cx.now, password).await?;
     user.requires_password_reset = prepared.as_ref().is_some_and(|(stored, _)| stored.temporary);
@@ -164,7 +159,7 @@ pub async fn create_human(
             } else {
                 EventType::UserPasswordChanged
             };
-            more.push(cx2.user_event(&app2, kind, &record));
+            more.push(checked.told(cx2.user_event(&app2, kind, &record)));
         }
         Ok(tx.commit(Events::new(created, more), ())?)
     })

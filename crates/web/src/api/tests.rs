@@ -12,6 +12,7 @@ mod jobs;
 mod languages;
 mod message_templates;
 mod messages;
+mod passwords;
 mod views;
 
 use std::sync::{
@@ -32,6 +33,7 @@ use denizen_ops::{
         password::{self, Params},
     },
     messages::{Mail, Sms},
+    passwords::Source,
     users,
 };
 use serde_json::Value;
@@ -74,6 +76,11 @@ impl Answer {
 
 impl Fixture {
     pub(crate) async fn new() -> Self {
+        Self::looking_up(Source::None).await
+    }
+
+    /// One that looks breached passwords up somewhere.
+    pub(crate) async fn looking_up(breaches: Source) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let rng = Rng::seeded(SEED.fetch_add(1, Ordering::Relaxed));
         let config = Config {
@@ -85,6 +92,7 @@ impl Fixture {
             hashing: password::Config { threads: 1, queue: 16, params: Params::new(8, 1, 1).unwrap() },
             mail: Mail::Demo,
             sms: Sms::Demo,
+            breaches,
         };
         let app = App::open(config).await.unwrap();
         let router = router(Web::new(app.clone(), Options::default()).unwrap());

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Card, cookie, error_page, fault_page_with, field_messages,
     links::{LinkQuery, open},
-    page, see_other,
+    page, password_needs, see_other,
     sign_in::{FlowQuery, proceed},
     with_cookie,
 };
@@ -48,6 +48,7 @@ struct EnrolPage {
     token: String,
     email: String,
     min_length: String,
+    password_needs: String,
     values: Values,
     errors: BTreeMap<String, String>,
 }
@@ -109,6 +110,7 @@ fn enrol_page(web: &Web, realm: &RealmState, token: &str, about: About, errors: 
         token: token.to_owned(),
         email: about.email,
         min_length: realm.realm.settings.password_min_length.to_string(),
+        password_needs: password_needs(web, realm),
         values: about.values,
         errors,
     };

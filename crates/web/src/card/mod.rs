@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use denizen_model::{RequestId, validation::FieldErrors};
+use denizen_model::{RequestId, passwords::CharacterClass, validation::FieldErrors};
 use denizen_ops::{
     Cx, Error, ErrorKind, RealmState,
     crypto::Secret,
@@ -69,9 +69,20 @@ impl Card {
     }
 }
 
-/// Field errors for a template, in the reader's language; a message that is a text's id is replaced by the text.
+/// Field errors for a template, in the reader's language, one a line; a message that is a text's id is replaced by
+/// the text.
 pub(crate) fn field_messages(web: &Web, errors: &FieldErrors) -> BTreeMap<String, String> {
-    errors.messages().map(|(field, message)| (field.to_owned(), web.templates.message(message))).collect()
+    errors.lines(|message| web.templates.message(message))
+}
+
+/// What the realm asks of a password beside its length: `It needs an upper-case letter, a digit.`; empty when nothing.
+pub(crate) fn password_needs(web: &Web, realm: &RealmState) -> String {
+    let classes = CharacterClass::required(&realm.realm.settings);
+    let needs: Vec<String> = classes.map(|class| web.templates.text(class.name_id())).collect();
+    if needs.is_empty() {
+        return String::new();
+    }
+    web.templates.text_with("sign_in.update_password.needs", &[("list", &needs.join(", "))])
 }
 
 /// A card page. It is never kept by a cache, and may lead on to a client's address: Chrome applies

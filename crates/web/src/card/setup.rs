@@ -17,7 +17,7 @@ use denizen_ops::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Card, error_page, fault_page, field_messages, page, see_other};
+use super::{Card, error_page, fault_page, field_messages, page, password_needs, see_other};
 use crate::{Web, cx::Anonymous};
 
 pub(crate) fn router() -> Router<Web> {
@@ -30,6 +30,7 @@ struct SetupPage {
     action: &'static str,
     token: String,
     min_length: String,
+    password_needs: String,
     values: Values,
     errors: BTreeMap<String, String>,
 }
@@ -61,6 +62,7 @@ async fn setup_page(web: &Web, token: String, values: Values, errors: &FieldErro
         action: "/setup",
         token,
         min_length: realm.realm.settings.password_min_length.to_string(),
+        password_needs: password_needs(web, &realm),
         values,
         errors: field_messages(web, errors),
     };

@@ -11,7 +11,7 @@ use http::request::Parts;
 
 use super::PageError;
 
-/// Messages by field; `form` is for the form as a whole.
+/// Messages by field, one a line; `form` is for the form as a whole.
 pub(super) type Errors = BTreeMap<String, String>;
 
 /// The fields of a form or the parameters of an address.
@@ -146,9 +146,7 @@ pub(super) fn one_line(typed: &str) -> String {
 /// The messages of a failure that the person at the form can mend; any other failure goes on.
 pub(super) fn mendable(error: Error) -> Result<Errors, PageError> {
     match *error.kind {
-        ErrorKind::Invalid(fields) => {
-            Ok(fields.iter().map(|(field, text)| (field.to_owned(), text.to_owned())).collect())
-        }
+        ErrorKind::Invalid(fields) => Ok(fields.lines(|message| message.text().to_owned())),
         ErrorKind::Conflict(_) | ErrorKind::Changed | ErrorKind::Forbidden(None) => {
             Ok(Errors::from([("form".to_owned(), error.message)]))
         }

@@ -8,6 +8,7 @@ use denizen_model::{
 };
 use denizen_ops::{
     messages::{self, MailStatus},
+    passwords::{self, Source},
     realms,
 };
 use serde::Serialize;
@@ -28,6 +29,8 @@ pub(super) fn router() -> Router<Web> {
 struct SettingsPage {
     version: String,
     mail: MailView,
+    /// What breached passwords are looked up in.
+    breaches: String,
     values: Values,
     errors: Errors,
 }
@@ -83,6 +86,12 @@ struct Values {
     otp_lockout_minutes: String,
     otp_lockout_escalation: String,
     languages: Vec<LanguageChoice>,
+    password_require_upper: bool,
+    password_require_lower: bool,
+    password_require_digit: bool,
+    password_require_symbol: bool,
+    password_block_breached: bool,
+    password_history: String,
 }
 
 /// A language that pages can be in.
@@ -120,6 +129,22 @@ fn ticked_languages(typed: &Fields, before: &[Language]) -> Vec<Language> {
     let kept = before.iter().copied().filter(|language| ticked.contains(language));
     let new = Language::ALL.iter().copied().filter(|language| ticked.contains(language) && !before.contains(language));
     kept.chain(new).collect()
+}
+
+/// What breached passwords are looked up in, and what holds when that does not answer.
+fn breaches(source: &Source) -> String {
+    let common =
+        count(u64::try_from(passwords::common_passwords()).unwrap_or(0), "common password", "common passwords");
+    match source {
+        Source::Range(_) => format!(
+            "Looked up at {source}, which learns five digits of a hash and never the password. When it does not answer, a \
+             built-in list of {common} holds."
+        ),
+        Source::File(_) => format!("Looked up in the file {source} and in a built-in list of {common}."),
+        Source::None => format!(
+            "Looked up in a built-in list of {common} alone: no other source is configured where Denizen is started."
+        ),
+    }
 }
 
 const MINUTE: u64 = 60;
@@ -194,6 +219,12 @@ impl Values {
             otp_lockout_minutes: in_unit(settings.otp_lockout.duration_seconds, MINUTE),
             otp_lockout_escalation: settings.otp_lockout.escalation.to_string(),
             languages: languages(Some(settings.locale), &settings.locales),
+            password_require_upper: settings.password_require_upper,
+            password_require_lower: settings.password_require_lower,
+            password_require_digit: settings.password_require_digit,
+            password_require_symbol: settings.password_require_symbol,
+            password_block_breached: settings.password_block_breached,
+            password_history: settings.password_history.to_string(),
         }
     }
 
@@ -223,6 +254,12 @@ impl Values {
             otp_lockout_minutes: text("otp_lockout_minutes"),
             otp_lockout_escalation: text("otp_lockout_escalation"),
             languages: languages(Language::from_name(typed.text("locale")), &ticked_languages(typed, &before.locales)),
+            password_require_upper: typed.ticked("password_require_upper"),
+            password_require_lower: typed.ticked("password_require_lower"),
+            password_require_digit: typed.ticked("password_require_digit"),
+            password_require_symbol: typed.ticked("password_require_symbol"),
+            password_block_breached: typed.ticked("password_block_breached"),
+            password_history: text("password_history"),
         }
     }
 }
@@ -230,7 +267,8 @@ impl Values {
 async fn settings_page(page: &ConsoleCx, version: i64, values: Values, errors: Errors) -> Answer {
     let fine = errors.is_empty();
     let mail = messages::status(page.app(), page.cx(), page.may()?).await?.into();
-    let content = SettingsPage { version: version.to_string(), mail, values, errors };
+    let breaches = breaches(passwords::source(page.app(), page.cx(), page.may()?));
+    let content = SettingsPage { version: version.to_string(), mail, breaches, values, errors };
     let (template, at) = ("console/settings/show.html", At::top(Section::Settings, "Settings"));
     if fine { page.page(template, at, &content) } else { page.refused(template, at, &content) }
 }
@@ -285,6 +323,15 @@ fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors>
         },
         locale: Language::from_name(typed.text("locale")).unwrap_or(before.locale),
         locales: ticked_languages(typed, &before.locales),
+        password_require_upper: typed.ticked("password_require_upper"),
+        password_require_lower: typed.ticked("password_require_lower"),
+        password_require_digit: typed.ticked("password_require_digit"),
+        password_require_symbol: typed.ticked("password_require_symbol"),
+        password_block_breached: typed.ticked("password_block_breached"),
+        password_history: match typed.all("password_history").as_slice() {
+            [] => before.password_history,
+            _ => small("password_history", before.password_history, &mut errors),
+        },
         // What this page does not show stays as it is.
         ..before.clone()
     };
@@ -314,7 +361,7 @@ fn bounds_in_unit(message: &str, unit: u64) -> String {
 }
 
 async fn save(page: ConsoleCx, Posted(typed): Posted) -> Answer {
-    const SHOWN: [&str; 19] = [
+    const SHOWN: [&str; 20] = [
         "display_name",
         "password_min_length",
         "session_idle_seconds",
@@ -334,6 +381,7 @@ async fn save(page: ConsoleCx, Posted(typed): Posted) -> Answer {
         "otp_lockout.escalation",
         "locale",
         "locales",
+        "password_history",
     ];
     let (app, cx, proof) = (page.app(), page.cx(), page.may()?);
     let before = realms::get(app, cx, page.may()?).await?;

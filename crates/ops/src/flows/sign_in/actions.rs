@@ -5,7 +5,7 @@ use std::sync::Arc;
 use denizen_model::{
     authenticators::{AuthenticatorType, RequiredAction},
     events::EventType,
-    passwords::check_password,
+    passwords::SAME,
     users::{NewPassword, User},
     validation::FieldErrors,
 };
@@ -23,6 +23,7 @@ use crate::{
     crypto::{Secret, totp::TotpSecret},
     cx::Detail,
     flows::rules::{Next, Standing},
+    passwords,
     users::prepare_password,
 };
 
@@ -68,16 +69,16 @@ pub async fn update_password_step(
     let id = user.id;
     let stored = app.db().peek(move |tx| Ok::<_, Error>(store::authenticators::find_password(tx, id)?)).await?;
     let mut errors = FieldErrors::new();
-    let names: Vec<&str> = [Some(user.username.as_str()), user.email.as_deref()].into_iter().flatten().collect();
-    check_password("password", &new, &realm.realm.settings, &names, &mut errors);
+    let checked = passwords::check(app, &realm.realm.settings, &user, &new, &mut errors).await?;
     if new != again {
         errors.add("password_again", "sign_in.update_password.mismatch");
     }
+    // Whatever of its history a realm looks at, a temporary password, or one that must be replaced, does not stay.
     if errors.is_empty()
         && let Some(stored) = &stored
         && app.hasher().verify(Secret::new(new.clone()), stored.phc.clone()).await?.ok
     {
-        errors.add("password", "sign_in.update_password.same");
+        errors.add("password", &SAME);
     }
     if !errors.is_empty() {
         return Ok(Step::Wrong(errors));
@@ -92,7 +93,7 @@ pub async fn update_password_step(
             return Err(flow_expired());
         }
         replace_password(&mut tx, &own, &user, &put)?;
-        let event = own.user_event(&app2, EventType::UserPasswordResetCompleted, &user);
+        let event = checked.told(own.user_event(&app2, EventType::UserPasswordResetCompleted, &user));
         Ok(tx.commit(Events::from(complete(event, client.as_deref(), None)), ())?)
     })
     .await?;

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::{open_in_browser, proceed, status_of};
 use crate::{
     Web,
-    card::{Card, error_page, field_messages, page},
+    card::{Card, error_page, field_messages, page, password_needs},
     cx::Anonymous,
 };
 
@@ -42,6 +42,7 @@ struct UpdatePasswordPage {
     flow: String,
     identifier: String,
     min_length: String,
+    password_needs: String,
     errors: BTreeMap<String, String>,
 }
 
@@ -86,6 +87,7 @@ fn update_password_page(web: &Web, realm: &RealmState, flow: &Flow, errors: &Fie
         flow: flow.seal(&web.app, realm)?,
         identifier: flow.identifier.clone().unwrap_or_default(),
         min_length: realm.realm.settings.password_min_length.to_string(),
+        password_needs: password_needs(web, realm),
         errors: field_messages(web, errors),
     };
     Ok(page(web, status_of(errors), "card/sign_in/update_password.html", &context))

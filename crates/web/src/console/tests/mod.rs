@@ -9,6 +9,7 @@ mod list;
 mod mail;
 mod messages;
 mod pages;
+mod passwords;
 mod profile;
 mod safety;
 mod support;

@@ -22,7 +22,7 @@ use denizen_ops::{
     App, Config, Cx, Location, admins,
     crypto::{MasterKey, Rng, password},
     messages::{self, Mail, Sms},
-    realms, setup, users,
+    passwords, realms, setup, users,
 };
 use http::{Method, Request, StatusCode, header};
 use tempfile::TempDir;
@@ -61,6 +61,7 @@ impl Server {
             hashing: password::Config { threads: 1, queue: 64, params },
             mail: Mail::Demo,
             sms: Sms::Demo,
+            breaches: passwords::Source::None,
         })
         .await
         .unwrap();

@@ -1,6 +1,9 @@
 //! Creating people and machines.
 
-use denizen_model::users::{NewHuman, NewMachine, NewPassword, UserKind};
+use denizen_model::{
+    passwords,
+    users::{NewHuman, NewMachine, NewPassword, UserKind},
+};
 use denizen_ops::users::{create_human, create_machine};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -50,7 +53,7 @@ struct MachineValues {
 
 /// `At least 8 characters.`
 pub(super) fn password_hint(page: &ConsoleCx) -> String {
-    format!("At least {} characters.", page.settings().password_min_length)
+    passwords::described(page.settings())
 }
 
 /// The fields of the attributes that a new user needs.
