@@ -243,6 +243,7 @@ async fn every_language_is_for_everybody() {
         // By the menu, in the middle of a sign-in.
         click(&browser, ".languages > summary").await;
         click(&browser, &format!(".languages button[lang={language}]")).await;
+        browser.comes_to("/realms/main/language").await;
         browser.fill("password", PASSWORD).await;
         click(&browser, "form.form button[type=submit]").await;
         browser.comes_to("/realms/main/account").await;
