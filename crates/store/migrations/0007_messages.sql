@@ -18,3 +18,21 @@ CREATE TABLE message_templates (
   version BIGINT NOT NULL,
   PRIMARY KEY (realm_id, template, language)
 );
+
+-- Resets that agents asked for and that users have not done yet: at most one of a kind for each user. The link itself
+-- is in action_tokens.
+CREATE TABLE reset_requests (
+  id TEXT PRIMARY KEY,
+  realm_id TEXT NOT NULL REFERENCES realms (id) ON DELETE CASCADE,
+  user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  kind TEXT NOT NULL,
+  -- Who asked, as the event of it names them.
+  requested_by TEXT NOT NULL,
+  requested_at BIGINT NOT NULL,
+  expires_at BIGINT NOT NULL,
+  -- The mail that carries the link; none where an agent handed it over.
+  message_id TEXT,
+  followed_at BIGINT
+);
+CREATE UNIQUE INDEX reset_requests_kind ON reset_requests (user_id, kind);
+CREATE INDEX reset_requests_by_realm ON reset_requests (realm_id);

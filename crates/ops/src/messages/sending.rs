@@ -346,6 +346,29 @@ async fn every_kind_of_message_is_made_in_every_language_and_shown_without_its_s
     }
 }
 
+#[tokio::test]
+async fn messages_are_in_the_readers_language_where_the_realm_offers_it_and_tests_in_any() {
+    let place = Place::new(Sms::Demo).await;
+    let mut realm = place.realm.realm.clone();
+    realm.settings.locale = Language::German;
+    realm.settings.locales = vec![Language::German, Language::French];
+    let cx = place.cx();
+    for (locale, expected, time) in [
+        (Some("fr-CA"), Language::French, "15 janvier 2027 à 08:00 (UTC)"),
+        (Some("ar"), Language::German, "15. Januar 2027, 08:00 (UTC)"),
+        (None, Language::German, "15. Januar 2027, 08:00 (UTC)"),
+    ] {
+        let reader = Reader { locale, zone: None, ..place.phone() };
+        let code = drafts::sms_code((&place.app, &cx, &realm), reader, "493816", place.in_minutes(10)).unwrap();
+        assert_eq!(code.letter.language, expected);
+        let reader = Reader { to: "ana@example.com", ..reader };
+        let notice = drafts::password_changed((&place.app, &cx, &realm), reader).unwrap();
+        assert!(notice.letter.more.contains(&("time", time.to_owned())), "{:?}", notice.letter.more);
+    }
+    let test = prepare_test(&place.app, &cx, &realm, Template::SmsCode, Language::Arabic, None, PHONE).unwrap();
+    assert_eq!(test.letter.language, Language::Arabic);
+}
+
 async fn word(place: &Place, text: TemplateText) {
     let cx = place.cx();
     let may = cx.may(place.realm.realm.id).unwrap();

@@ -342,9 +342,9 @@ mod tests {
             let made = render(template, language, &long);
             assert!(sms::segments(&made.whole.text) <= sms::MAX_SEGMENTS);
             assert!(made.whole.html.is_empty());
+            let kept = template != Template::SmsCode || made.whole.text.contains("se-cret");
+            assert!(kept, "a code is not what is cut, in {language}: {}", made.whole.text);
         }
-        let code = render(Template::SmsCode, Language::English, &long);
-        assert!(code.whole.text.contains("se-cret"), "a code is not what is cut: {}", code.whole.text);
     }
 
     /// What an operator begins with is the message itself.

@@ -109,7 +109,7 @@ async fn a_test_goes_to_the_administrators_own_address_and_phone() {
     browser.get(&format!("/demo/mailbox/{shown}")).await.sees("SMS to +4930123456").sees("493816").lacks("<iframe");
     let tab = browser.get(&format!("/admin/main/users/{id}/notifications")).await;
     tab.sees("SMS to +4930123456").sees("Code expires").sees("•••").lacks("493816");
-    browser.get("/admin/main/audit?type=message-template.tested").await.sees("Sent a test of a message");
+    browser.get("/admin/main/audit?type=message-template.tested").await.sees("SMS code (en)").sees("2 events");
 }
 
 #[tokio::test]
