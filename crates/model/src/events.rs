@@ -94,6 +94,14 @@ event_types! {
     UserAuthenticatorReactivated = "user.authenticator.reactivated", "Switched an authenticator on again";
     /// A reset was asked for, or cancelled.
     UserRequiredActionChanged = "user.required-action.changed", "Changed what is required at the next sign-in";
+    /// A user was asked to set up an authenticator again.
+    UserAuthenticatorResetRequested = "user.authenticator.reset-requested", "Asked for an authenticator to be set up again";
+    /// That is no longer asked.
+    UserAuthenticatorResetCancelled = "user.authenticator.reset-cancelled", "Cancelled that an authenticator is set up again";
+    /// It was done.
+    UserAuthenticatorResetCompleted = "user.authenticator.reset-completed", "Set an authenticator up again as asked";
+    /// The link of a reset was followed.
+    UserResetLinkFollowed = "user.reset-link.followed", "Followed the link of a reset";
     /// A session began.
     UserSessionCreated = "user.session.created", "Started a session";
     /// A session was ended.

@@ -33,6 +33,7 @@ pub mod organizations;
 pub mod passwords;
 pub mod realms;
 pub mod required_actions;
+pub mod reset_requests;
 pub mod roles;
 pub mod saved_views;
 pub mod sessions;

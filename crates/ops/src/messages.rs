@@ -156,6 +156,12 @@ struct Letter {
     more: Vec<(&'static str, String)>,
 }
 
+impl Prepared {
+    pub(crate) fn id(&self) -> MessageId {
+        self.message.id
+    }
+}
+
 #[derive(Clone)]
 struct Worded {
     rendered: Rendered,
@@ -188,7 +194,7 @@ fn purpose(id: MessageId) -> String {
 }
 
 /// An address under a realm's own.
-fn link_to(app: &App, realm: &Realm, path: &str) -> Result<String> {
+pub(crate) fn link_to(app: &App, realm: &Realm, path: &str) -> Result<String> {
     if app.public_url().is_empty() {
         return Err(Error::conflict("no-public-url", "Links in mails need the address of the server. Do this there."));
     }

@@ -37,6 +37,7 @@ pub mod password_history;
 pub mod realms;
 pub mod remembered_devices;
 pub mod required_actions;
+pub mod reset_requests;
 pub mod roles;
 pub mod saved_views;
 pub mod sessions;

@@ -171,6 +171,7 @@ fn statements() -> Vec<(&'static str, Sql)> {
         one_time_codes::STATEMENTS,
         remembered_devices::STATEMENTS,
         required_actions::STATEMENTS,
+        reset_requests::STATEMENTS,
         messages::STATEMENTS,
         super::members::STATEMENTS,
         organizations::STATEMENTS,

@@ -11,13 +11,15 @@
 //! * [`password`], [`second_factor`]: what is proved;
 //! * [`actions`]: what is required before the destination;
 //! * [`advance`]: what comes next, and the session at the end;
-//! * [`failures`]: what becomes of a failed attempt.
+//! * [`failures`]: what becomes of a failed attempt;
+//! * [`resetting`]: a sign-in that began with the link of a reset.
 
 pub mod actions;
 pub(crate) mod advance;
 mod failures;
 mod flow;
 mod password;
+mod resetting;
 mod second_factor;
 
 use std::{sync::Arc, time::Duration};

@@ -11,6 +11,7 @@ mod messages;
 mod pages;
 mod passwords;
 mod profile;
+mod resets;
 mod safety;
 mod support;
 mod two_steps;

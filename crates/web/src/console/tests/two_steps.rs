@@ -11,7 +11,7 @@ use super::support::{Browser, OWNER, PASSWORD, Page, Server};
 const ANA: &str = "ana@example.com";
 
 /// The code that an app shows at the server's time.
-fn code(server: &Server, secret: &str) -> String {
+pub(super) fn code(server: &Server, secret: &str) -> String {
     let secret = Secret::try_from_base32(secret.replace(' ', "")).unwrap();
     let now = u64::try_from(server.app.now().as_secs()).unwrap();
     Builder::new().with_secret(secret).build_noncompliant().generate(now).to_string()
@@ -24,7 +24,7 @@ fn between<'p>(page: &'p Page, before: &str, after: &str) -> &'p str {
 }
 
 /// From the account page to the answer to a password.
-async fn password(browser: &mut Browser<'_>, email: &str, password: &str) -> Page {
+pub(super) async fn password(browser: &mut Browser<'_>, email: &str, password: &str) -> Page {
     let page = browser.open("/realms/main/account").await;
     let flow = page.hidden("flow");
     let page = browser.post("/realms/main/sign-in", &[("flow", &flow), ("identifier", email)]).await;
@@ -32,14 +32,14 @@ async fn password(browser: &mut Browser<'_>, email: &str, password: &str) -> Pag
     browser.post("/realms/main/sign-in/password", &[("flow", &flow), ("password", password)]).await
 }
 
-async fn second(browser: &mut Browser<'_>, page: &Page, method: &str, code: &str) -> Page {
+pub(super) async fn second(browser: &mut Browser<'_>, page: &Page, method: &str, code: &str) -> Page {
     let flow = page.hidden("flow");
     let fields = [("flow", flow.as_str()), ("method", method), ("code", code)];
     browser.post("/realms/main/sign-in/second-factor", &fields).await
 }
 
 /// Sets an app up at a sign-in that requires it. Answers the secret and the recovery codes.
-async fn set_up(server: &Server, browser: &mut Browser<'_>, page: Page) -> (String, Vec<String>) {
+pub(super) async fn set_up(server: &Server, browser: &mut Browser<'_>, page: Page) -> (String, Vec<String>) {
     page.is(StatusCode::OK).sees("<svg");
     let secret = between(&page, "<code class=\"secret\" aria-labelledby=\"secret-label\">", "<").to_owned();
     let flow = page.hidden("flow");
