@@ -13,6 +13,7 @@ mod languages;
 mod message_templates;
 mod messages;
 mod passwords;
+mod resets;
 mod views;
 
 use std::sync::{

@@ -5,6 +5,7 @@ use std::time::Duration;
 use denizen_model::{
     UserId,
     events::EventQuery,
+    permissions::AdminRole,
     realms::{RealmSettings, SecondFactor},
     reset_requests::ResetKind,
 };
@@ -15,7 +16,7 @@ use denizen_ops::{
 use http::StatusCode;
 
 use super::{
-    support::{Browser, PASSWORD, Page, Server},
+    support::{Browser, OWNER, PASSWORD, Page, Server},
     two_steps::{code, password, second, set_up},
 };
 
@@ -296,4 +297,114 @@ async fn what_is_cancelled_leads_nowhere_even_half_way() {
     reset_requests::cancel(&server.app, &cx, cx.may(main).unwrap(), ana, id).await.unwrap_err();
     let (kinds, _) = log(&server, ana).await;
     assert!(kinds.contains(&"user.password.reset-cancelled"), "{kinds:?}");
+}
+
+#[tokio::test]
+async fn an_agent_sends_resets_sees_them_wait_and_cancels_one() {
+    let server = Server::start().await;
+    let ana = server.person(ANA, "Ana", None).await;
+    let mut agent = server.signed_in(OWNER).await;
+    let user = format!("/admin/main/users/{ana}");
+    let tab = format!("{user}/authenticators");
+    agent.get(&tab).await.sees("Send reset…").sees(&format!("{user}/send-reset?which=password")).sees("Add phone…");
+    // Nobody is known to read that address.
+    let dialog = agent.get(&format!("{user}/send-reset?which=password")).await;
+    dialog.sees("Their email ana@example.com is not verified.").sees("Terminate all active sessions");
+    assert_eq!(dialog.body.matches("name=\"deliver\"").count(), 1, "only the link is offered");
+    assert_eq!(dialog.body.matches(" checked").count(), 3, "{}", dialog.body);
+    let by_mail = [("which", "password"), ("deliver", "mail"), ("terminate_sessions", "true")];
+    let refused = agent.post(&format!("{user}/send-reset"), &by_mail).await;
+    refused.is(StatusCode::UNPROCESSABLE_ENTITY).sees("not verified. Hand a link over instead.");
+    agent.post(&format!("{user}/email/verify"), &[]).await.is(StatusCode::SEE_OTHER);
+    agent.post(&format!("{user}/send-reset"), &[("deliver", "mail")]).await.sees("Choose at least one.");
+
+    let both = [("which", "password"), ("which", "otp"), ("deliver", "mail"), ("terminate_sessions", "true")];
+    let tab = agent.submit(&format!("{user}/send-reset"), &both).await;
+    tab.sees("The mails are on their way").sees("Mail waits").sees("Asked for").sees("by Olga Owner");
+    assert_eq!(server.mails(ANA).await.len(), 2);
+    let tab = agent.get(&format!("{user}/authenticators")).await;
+    tab.sees("Mail sent").sees("Update password").sees("Set up an authenticator app");
+    let cancel = tab.body.split("/reset-requests/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let path = format!("{user}/reset-requests/{cancel}/cancel");
+    agent.submit(&path, &[]).await.sees("It is cancelled").lacks("Update password</p>");
+    agent.submit(&path, &[]).await.is(StatusCode::NOT_FOUND);
+    agent.get(&format!("{user}/diagnosis")).await.sees("A reset waits").sees("Send reset…");
+    agent.get(&format!("{user}/activity")).await.sees("Required a password reset");
+
+    let link = [("which", "otp"), ("deliver", "link")];
+    let page = agent.post(&format!("{user}/send-reset"), &link).await;
+    page.is(StatusCode::OK).sees("A reset link for Ana").sees("/realms/main/reset-otp?token=").sees("shown this once");
+    let tab = agent.get(&format!("{user}/authenticators")).await;
+    tab.sees("Link handed over").lacks("reset-otp?token=");
+}
+
+#[tokio::test]
+async fn resets_in_the_console_are_for_those_who_may() {
+    let server = Server::start().await;
+    let ana = server.person(ANA, "Ana", None).await;
+    server.person("ada@example.com", "Ada", Some(AdminRole::Auditor)).await;
+    let mut auditor = server.signed_in("ada@example.com").await;
+    let user = format!("/admin/main/users/{ana}");
+    auditor.get(&format!("{user}/authenticators")).await.lacks("Send reset").lacks("Add phone");
+    for path in ["send-reset", "add-phone"] {
+        auditor.get(&format!("{user}/{path}")).await.is(StatusCode::FORBIDDEN);
+        let fields = [("which", "password"), ("deliver", "link"), ("phone", "+4930123456"), ("state", "verified")];
+        auditor.post(&format!("{user}/{path}"), &fields).await.is(StatusCode::FORBIDDEN);
+    }
+    link(&server, ana, ResetKind::Password, false).await;
+    let cx = server.system();
+    let main = server.app.main_realm().await.unwrap().realm.id;
+    let id = reset_requests::list(&server.app, &cx, cx.may(main).unwrap(), ana).await.unwrap()[0].id;
+    auditor.post(&format!("{user}/reset-requests/{id}/cancel"), &[]).await.is(StatusCode::FORBIDDEN);
+    assert_eq!(waiting(&server, ana).await, 1);
+}
+
+#[tokio::test]
+async fn an_agent_adds_an_email_and_a_phone_number_to_who_has_none() {
+    let server = Server::start().await;
+    let cx = server.system();
+    let main = server.app.main_realm().await.unwrap().realm.id;
+    let bob = server.person("bob@example.org", "Bob", None).await;
+    let patch = denizen_model::users::UserPatch { email: Some(None), ..Default::default() };
+    denizen_ops::users::update(&server.app, &cx, cx.may(main).unwrap(), bob, patch, None).await.unwrap();
+    let mut agent = server.signed_in(OWNER).await;
+    let user = format!("/admin/main/users/{bob}");
+    agent.get(&format!("{user}/authenticators")).await.sees("Add email…").sees("Add phone…");
+    agent.get(&format!("{user}/add-email")).await.sees("Send a verification mail").sees("Add an email for Bob");
+    for (path, field, wrong) in [("add-email", "email", "nonsense"), ("add-phone", "phone", "12")] {
+        let fields = [(field, wrong), ("state", "verified")];
+        agent.post(&format!("{user}/{path}"), &fields).await.is(StatusCode::UNPROCESSABLE_ENTITY).sees(wrong);
+        let empty = agent.post(&format!("{user}/{path}"), &[("state", "verified")]).await;
+        empty.is(StatusCode::UNPROCESSABLE_ENTITY).sees("Enter one.");
+        let stateless = [(field, "x"), ("state", "sure")];
+        agent.post(&format!("{user}/{path}"), &stateless).await.is(StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    let email = [("email", "bob@example.com"), ("state", "verification_requested")];
+    agent.submit(&format!("{user}/add-email"), &email).await.sees("The email is added.").lacks("Add email…");
+    assert_eq!(server.mails("bob@example.com").await.len(), 1);
+    let phone = [("phone", "+4930123456"), ("state", "verified")];
+    agent.submit(&format!("{user}/add-phone"), &phone).await.sees("The phone number is added.").lacks("Add phone…");
+    agent.post(&format!("{user}/add-phone"), &phone).await.sees("They have a phone number already.");
+}
+
+#[tokio::test]
+async fn a_lock_is_told_by_mail_once_and_to_a_verified_address_alone() {
+    let server = Server::start().await;
+    let ana = server.person(ANA, "Ana", None).await;
+    let lock = async || {
+        for _ in 0..15 {
+            password(&mut server.browser(), ANA, "not the right one").await;
+        }
+    };
+    lock().await;
+    assert!(server.mails(ANA).await.is_empty());
+    let mut agent = server.signed_in(OWNER).await;
+    agent.post(&format!("/admin/main/users/{ana}/email/verify"), &[]).await.is(StatusCode::SEE_OTHER);
+    agent.post(&format!("/admin/main/users/{ana}/unlock"), &[]).await.is(StatusCode::SEE_OTHER);
+    server.pass(Duration::from_secs(3600));
+    lock().await;
+    let mails = server.mails(ANA).await;
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    assert!(mails[0].contains("locked"), "{}", mails[0]);
+    password(&mut server.browser(), "nobody@example.com", "not the right one").await;
 }
