@@ -94,6 +94,26 @@ pub(crate) struct MailOptions {
     pub(crate) mail_from: Option<String>,
 }
 
+/// Which gateway takes the text messages.
+#[derive(Args, Clone, Default)]
+pub(crate) struct SmsOptions {
+    /// SMS gateway that text messages are posted to, as https://user:password@host/path
+    #[arg(long, env = "DENIZEN_SMS_URL", value_name = "URL", hide_env_values = true)]
+    pub(crate) sms_url: Option<String>,
+    /// Headers for the SMS gateway, one a line, as "Authorization: Bearer …"
+    #[arg(long, env = "DENIZEN_SMS_HEADERS", value_name = "LINES", hide_env_values = true)]
+    pub(crate) sms_headers: Option<String>,
+    /// File with the headers for the SMS gateway
+    #[arg(long, env = "DENIZEN_SMS_HEADERS_FILE", value_name = "FILE")]
+    pub(crate) sms_headers_file: Option<PathBuf>,
+    /// What the SMS gateway is sent, JSON or a form, with {to}, {text} and {id}
+    #[arg(long, env = "DENIZEN_SMS_BODY", value_name = "TEMPLATE", hide_env_values = true)]
+    pub(crate) sms_body: Option<String>,
+    /// How many seconds the SMS gateway may take [default: 20]
+    #[arg(long, env = "DENIZEN_SMS_TIMEOUT", value_name = "SECONDS")]
+    pub(crate) sms_timeout: Option<u64>,
+}
+
 /// What new passwords are held against.
 #[derive(Args, Clone, Default)]
 pub(crate) struct PasswordOptions {
@@ -109,6 +129,8 @@ pub(crate) struct ServeOptions {
     pub(crate) storage: StorageOptions,
     #[command(flatten)]
     pub(crate) mail: MailOptions,
+    #[command(flatten)]
+    pub(crate) sms: SmsOptions,
     #[command(flatten)]
     pub(crate) passwords: PasswordOptions,
     /// Address to listen on [default: 127.0.0.1:7000]
@@ -174,6 +196,8 @@ pub(crate) struct DoctorOptions {
     /// GeoIP database in MaxMind's format
     #[arg(long, env = "DENIZEN_GEOIP_FILE", value_name = "FILE")]
     pub(crate) geoip_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sms: SmsOptions,
     #[command(flatten)]
     pub(crate) passwords: PasswordOptions,
     /// Answer in JSON

@@ -9,12 +9,12 @@ use serde::Deserialize;
 
 use denizen_ops::{
     crypto::Secret,
-    messages::{Mail, SmtpConfig},
+    messages::{Mail, Sms, SmsConfig, SmtpConfig},
     passwords::Source,
     places::Places,
 };
 
-use crate::cli::{MailOptions, PasswordOptions, ServeOptions, StorageOptions};
+use crate::cli::{MailOptions, PasswordOptions, ServeOptions, SmsOptions, StorageOptions};
 
 /// The configuration file. An unknown key is an error, so that a mistyped one is never silently ignored.
 #[derive(Deserialize, Default)]
@@ -31,6 +31,11 @@ struct File {
     smtp_password: Option<String>,
     mail_from: Option<String>,
     geoip_file: Option<PathBuf>,
+    sms_url: Option<String>,
+    sms_headers: Option<String>,
+    sms_headers_file: Option<PathBuf>,
+    sms_body: Option<String>,
+    sms_timeout: Option<u64>,
     breached_passwords: Option<String>,
 }
 
@@ -45,6 +50,7 @@ pub(crate) struct Storage {
 #[derive(Default)]
 pub(crate) struct Services {
     pub(crate) mail: Mail,
+    pub(crate) sms: Sms,
     pub(crate) breaches: Source,
     pub(crate) places: Places,
 }
@@ -105,6 +111,32 @@ fn places_of(given: Option<&Path>, file: &mut File) -> Result<Places, String> {
     path.map_or_else(|| Ok(Places::default()), |path| Places::open(&path))
 }
 
+fn sms_of(options: &SmsOptions, file: &mut File) -> Result<Sms, String> {
+    let address = options.sms_url.clone().or(file.sms_url.take()).map(Secret::new);
+    let headers = options.sms_headers.clone().or(file.sms_headers.take()).map(Secret::new);
+    let path = options.sms_headers_file.clone().or(file.sms_headers_file.take());
+    let body = options.sms_body.clone().or(file.sms_body.take());
+    let timeout = options.sms_timeout.or(file.sms_timeout.take());
+    let Some(address) = address else {
+        if headers.is_some() || path.is_some() || body.is_some() {
+            return Err(
+                "headers or a body for an SMS gateway are given, but not the gateway: give --sms-url".to_owned()
+            );
+        }
+        return Ok(Sms::None);
+    };
+    let headers = match (headers, path) {
+        (Some(_), Some(_)) => return Err("give --sms-headers or --sms-headers-file, not both".to_owned()),
+        (headers, None) => headers,
+        (None, Some(path)) => {
+            let text = fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            Some(Secret::new(text))
+        }
+    };
+    SmsConfig::parse(address.expose(), headers.as_ref(), body.as_deref(), timeout)
+        .map(|config| Sms::Gateway(Box::new(config)))
+}
+
 fn breaches_of(options: &PasswordOptions, file: &mut File) -> Result<Source, String> {
     let given = options.breached_passwords.clone().or(file.breached_passwords.take());
     Source::parse(given.as_deref().unwrap_or(Source::HAVE_I_BEEN_PWNED))
@@ -114,12 +146,14 @@ fn breaches_of(options: &PasswordOptions, file: &mut File) -> Result<Source, Str
 pub(crate) fn storage_and_services(
     options: &StorageOptions,
     mail: &MailOptions,
+    sms: &SmsOptions,
     passwords: &PasswordOptions,
     geoip_file: Option<&Path>,
 ) -> Result<(Storage, Services), String> {
     let mut file = read(options.config.as_deref())?;
     let services = Services {
         mail: mail_of(mail, &mut file)?,
+        sms: sms_of(sms, &mut file)?,
         breaches: breaches_of(passwords, &mut file)?,
         places: places_of(geoip_file, &mut file)?,
     };
@@ -135,6 +169,7 @@ pub(crate) fn server(options: &ServeOptions) -> Result<Server, String> {
         storage: storage_of(&options.storage, &mut file)?,
         services: Services {
             mail: mail_of(&options.mail, &mut file)?,
+            sms: sms_of(&options.sms, &mut file)?,
             breaches: breaches_of(&options.passwords, &mut file)?,
             places: places_of(options.geoip_file.as_deref(), &mut file)?,
         },
@@ -194,6 +229,24 @@ mod tests {
         let said = places_of(Some(&absent), &mut File::default()).unwrap_err();
         assert!(said.contains("cannot read") && said.contains("absent.mmdb"), "{said}");
         assert!(places_of(None, &mut File::default()).unwrap().describe().is_none());
+    }
+
+    #[test]
+    fn the_sms_gateways_headers_may_stand_in_a_file_of_their_own() {
+        let file = |text: &str| toml::from_str::<File>(text).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("headers");
+        fs::write(&path, "Authorization: Bearer hidden\n").unwrap();
+        let options = SmsOptions { sms_headers_file: Some(path), ..SmsOptions::default() };
+        let whole = "sms_url = \"https://sms.example.com/hidden\"\nsms_body = \"to={to}&text={text}\"\nsms_timeout = 5";
+        let sms = sms_of(&options, &mut file(whole)).unwrap();
+        assert_eq!(format!("{sms:?}"), "Gateway(sms.example.com)");
+        assert!(matches!(sms_of(&SmsOptions::default(), &mut file("")), Ok(Sms::None)));
+        assert!(sms_of(&options, &mut file("")).unwrap_err().contains("--sms-url"));
+        let both = SmsOptions { sms_headers: Some("X: hidden".into()), ..options };
+        assert!(sms_of(&both, &mut file(whole)).unwrap_err().contains("not both"));
+        let gone = SmsOptions { sms_headers_file: Some(folder.path().join("gone")), ..SmsOptions::default() };
+        assert!(sms_of(&gone, &mut file(whole)).unwrap_err().contains("cannot read"));
     }
 
     #[test]

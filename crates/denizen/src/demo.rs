@@ -23,7 +23,7 @@ use denizen_ops::{
     crypto::{MasterKey, Rng, Secret, password},
     flows::sign_in::{Flow, check_password_step},
     groups, invitations,
-    messages::Mail,
+    messages::{Mail, Sms},
     oauth::authorize::Request,
     organizations::{self, OrganizationInput},
     passwords,
@@ -103,6 +103,7 @@ async fn open_demo(folder: &std::path::Path, public_url: &str) -> Result<App, St
         hashing: password::Config { params, ..password::Config::default() },
         mail: Mail::Demo,
         places: Places::demo(),
+        sms: Sms::Demo,
         // A demo asks nobody on the internet.
         breaches: passwords::Source::None,
     };

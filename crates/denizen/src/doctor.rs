@@ -38,6 +38,7 @@ pub(crate) async fn run(options: &DoctorOptions) -> Result<(), String> {
     match config::storage_and_services(
         &options.storage,
         &options.mail,
+        &options.sms,
         &options.passwords,
         options.geoip_file.as_deref(),
     ) {
@@ -59,6 +60,7 @@ pub(crate) async fn run(options: &DoctorOptions) -> Result<(), String> {
                     note("signing keys", check_signing_keys(&app).await);
                     note("owner", check_owner(&app).await);
                     note("mail", check_mail(&app).await);
+                    note("sms", check_sms(&app).await);
                     note("breached passwords", check_breaches(&app).await);
                 }
             }
@@ -106,13 +108,27 @@ async fn check_signing_keys(app: &App) -> Result<String, String> {
     if keys == 0 { Err("the realm main has none".to_owned()) } else { Ok(format!("{keys} in the realm main")) }
 }
 
-async fn check_mail(app: &App) -> Result<String, String> {
-    let (status, answer) = messages::check(app).await.map_err(|error| error.to_string())?;
-    let waiting = match status.waiting {
+fn waiting(messages: u64) -> String {
+    match messages {
         0 => "nothing waits".to_owned(),
         1 => "1 message waits".to_owned(),
         more => format!("{more} messages wait"),
-    };
+    }
+}
+
+async fn check_sms(app: &App) -> Result<String, String> {
+    let status = messages::overview(app).await.map_err(|error| error.to_string())?;
+    let waiting = waiting(status.sms_waiting);
+    // Whether it would take a text can only be told by sending one.
+    Ok(match status.sms_gateway {
+        Some(place) => format!("gateway at {place}, {waiting}"),
+        None => format!("no gateway, so no text messages; {waiting}"),
+    })
+}
+
+async fn check_mail(app: &App) -> Result<String, String> {
+    let (status, answer) = messages::check(app).await.map_err(|error| error.to_string())?;
+    let waiting = waiting(status.waiting);
     match (status.server, answer) {
         // Denizen works without; the words say what does not.
         (None, _) => Ok(format!("no mail server; {waiting} to be sent until --smtp-url and --mail-from are given")),

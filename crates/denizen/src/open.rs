@@ -38,7 +38,7 @@ pub(crate) async fn app(storage: &Storage, public_url: &str, create: bool) -> Re
     app_with(storage, public_url, create, Services::default()).await
 }
 
-/// As [`app`], for what also sends mails and looks up passwords.
+/// As [`app`], for what also sends messages and looks up passwords.
 pub(crate) async fn app_with(
     storage: &Storage,
     public_url: &str,
@@ -57,6 +57,7 @@ pub(crate) async fn app_with(
         rng,
         hashing: password::Config::default(),
         mail: services.mail,
+        sms: services.sms,
         breaches: services.breaches,
         places: services.places,
     };

@@ -98,6 +98,14 @@ event_types! {
     UserAuthenticatorReactivated = "user.authenticator.reactivated", "Switched an authenticator on again";
     /// A reset was asked for, or cancelled.
     UserRequiredActionChanged = "user.required-action.changed", "Changed what is required at the next sign-in";
+    /// A user was asked to set up an authenticator again.
+    UserAuthenticatorResetRequested = "user.authenticator.reset-requested", "Asked for an authenticator to be set up again";
+    /// That is no longer asked.
+    UserAuthenticatorResetCancelled = "user.authenticator.reset-cancelled", "Cancelled that an authenticator is set up again";
+    /// It was done.
+    UserAuthenticatorResetCompleted = "user.authenticator.reset-completed", "Set an authenticator up again as asked";
+    /// The link of a reset was followed.
+    UserResetLinkFollowed = "user.reset-link.followed", "Followed the link of a reset";
     /// A session began.
     UserSessionCreated = "user.session.created", "Started a session";
     /// A session was ended.
@@ -134,6 +142,12 @@ event_types! {
     AttributeDefinitionUpdated = "attribute-definition.updated", "Changed the definition of an attribute";
     /// The definition of an attribute was deleted.
     AttributeDefinitionDeleted = "attribute-definition.deleted", "Deleted the definition of an attribute";
+    /// A message got a text of the realm's own.
+    MessageTemplateUpdated = "message-template.updated", "Worded a message";
+    /// A message has its usual text again.
+    MessageTemplateReverted = "message-template.reverted", "Gave a message its usual text again";
+    /// A message was sent to whoever words it.
+    MessageTemplateTested = "message-template.tested", "Sent a test of a message";
     /// A job was started.
     JobCreated = "job.created", "Started a job";
     /// A job ended.
@@ -219,6 +233,8 @@ text_enum! {
         Invitation = "invitation",
         /// The definition of an attribute.
         AttributeDefinition = "attribute_definition",
+        /// What a message says.
+        MessageTemplate = "message_template",
         /// A job.
         Job = "job",
         /// A saved view.

@@ -103,6 +103,8 @@ ids! {
     JobId,
     /// A saved view of the list of users.
     SavedViewId,
+    /// A reset that was asked of a user.
+    ResetRequestId,
     /// One request, for logs and error pages.
     RequestId,
 }

@@ -20,6 +20,7 @@ pub mod pages;
 pub mod passwords;
 pub mod permissions;
 pub mod realms;
+pub mod reset_requests;
 pub mod roles;
 pub mod saved_views;
 pub mod sessions;

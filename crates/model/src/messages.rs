@@ -1,12 +1,30 @@
 //! Messages to users (PRODUCT §12).
 
+pub mod sms;
+mod templates;
+
 use crate::{InvitationId, MessageId, RealmId, Timestamp, UserId, users::text_enum};
+
+pub use templates::{MAX_HTML, MAX_SUBJECT, MAX_TEXT, MessageTemplate, TemplateText, Variable};
 
 text_enum! {
     /// By which way a message goes.
     Channel {
         /// Email.
         Email = "email",
+        /// A text message to a phone.
+        Sms = "sms",
+    }
+}
+
+impl Channel {
+    /// What agents call it.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Email => "Email",
+            Self::Sms => "SMS",
+        }
     }
 }
 
@@ -15,7 +33,7 @@ text_enum! {
     MessageState {
         /// It waits to be sent, or to be tried again.
         Queued = "queued",
-        /// The mail server has taken it.
+        /// The mail server or the SMS gateway has taken it.
         Sent = "sent",
         /// It was given up.
         Failed = "failed",
@@ -33,19 +51,32 @@ text_enum! {
         Register = "register",
         /// Tells somebody who registers that they have an account.
         AccountExists = "account-exists",
-    }
-}
-
-impl Template {
-    /// What agents call it.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::VerifyEmail => "Email verification",
-            Self::Invitation => "Invitation",
-            Self::Register => "Registration",
-            Self::AccountExists => "Account exists already",
-        }
+        /// Carries a code that proves who reads the mail.
+        EmailCode = "email-code",
+        /// Carries a link that signs its reader in.
+        MagicLink = "magic-link",
+        /// Lets the user choose a new password.
+        ResetPassword = "reset-password",
+        /// Lets the user set up their second factor again.
+        ResetOtp = "reset-otp",
+        /// Lets the user make a new passkey.
+        ResetPasskey = "reset-passkey",
+        /// Tells that the password was changed.
+        PasswordChanged = "password-changed",
+        /// Tells that a way to sign in was added.
+        AuthenticatorAdded = "authenticator-added",
+        /// Tells that a way to sign in was removed.
+        AuthenticatorRemoved = "authenticator-removed",
+        /// Tells of a sign-in on a device that was not seen before.
+        NewDevice = "new-device",
+        /// Tells that sign-in is locked after too many attempts.
+        AccountLocked = "account-locked",
+        /// Tells the old address that there is a new one.
+        EmailChanged = "email-changed",
+        /// Carries a code to a phone.
+        SmsCode = "sms-code",
+        /// Tells a phone what happened.
+        SmsNotice = "sms-notice",
     }
 }
 
@@ -66,7 +97,7 @@ pub struct Message {
     pub template: Template,
     /// The address or number it goes to.
     pub recipient: String,
-    /// Its subject.
+    /// Its subject, with codes and links blanked out; of a text message what kind it is.
     pub subject: String,
     /// Its text with codes and links blanked out.
     pub content: String,
@@ -78,9 +109,11 @@ pub struct Message {
     pub due_at: Option<Timestamp>,
     /// What went wrong at the last attempt.
     pub last_error: Option<String>,
+    /// Why the realm's own text could not be used, where it could not: the message has the usual one.
+    pub template_error: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When the mail server took it.
+    /// When the mail server or the SMS gateway took it.
     pub sent_at: Option<Timestamp>,
     /// When what it carries stops working.
     pub expires_at: Option<Timestamp>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use denizen_model::{RealmId, Timestamp, UserId};
+use denizen_model::{RealmId, Timestamp, UserId, reset_requests::ResetKind};
 use denizen_store::{self as store, ReadTx, WriteTx, action_tokens::NewActionToken};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -20,6 +20,8 @@ pub(crate) enum Purpose {
     Register,
     /// Making an address somebody's.
     ChangeEmail,
+    /// Making something anew; whoever makes the link says for how long it works.
+    Reset(ResetKind),
 }
 
 impl Purpose {
@@ -28,13 +30,16 @@ impl Purpose {
             Self::VerifyEmail => "verify-email",
             Self::Register => "register",
             Self::ChangeEmail => "change-email",
+            Self::Reset(ResetKind::Password) => "reset-password",
+            Self::Reset(ResetKind::Otp) => "reset-otp",
+            Self::Reset(ResetKind::Passkey) => "reset-passkey",
         }
     }
 
     /// How long its links work.
     pub(crate) const fn valid_for(self) -> Duration {
         match self {
-            Self::VerifyEmail | Self::Register | Self::ChangeEmail => Duration::from_secs(24 * 3600),
+            Self::VerifyEmail | Self::Register | Self::ChangeEmail | Self::Reset(_) => Duration::from_secs(24 * 3600),
         }
     }
 }

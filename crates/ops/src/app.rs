@@ -1,6 +1,10 @@
 //! The application: what every operation works with.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, PoisonError, RwLock as SyncLock},
+};
 
 use denizen_model::{RealmId, Timestamp, realms::MAIN_REALM};
 use denizen_store::{self as store, Db, Location};
@@ -10,7 +14,7 @@ use crate::{
     Error, RealmState, Result,
     crypto::{Hasher, MacKey, MasterKey, Rng, Sealer, password},
     limits::Limits,
-    messages::{Mail, Mailer},
+    messages::{Mail, Mailer, OwnTexts, Sms},
     oauth::access_tokens::VerifiedTokens,
     passwords::{self, Breaches},
     places::Places,
@@ -37,6 +41,8 @@ pub struct Config {
     pub mail: Mail,
     /// What knows where addresses are.
     pub places: Places,
+    /// Where text messages go.
+    pub sms: Sms,
     /// Where breached passwords are looked up.
     pub breaches: passwords::Source,
 }
@@ -56,6 +62,9 @@ struct Inner {
     hasher: Hasher,
     refresh_key: MacKey,
     realms: RwLock<Realms>,
+    /// The texts of their own of the realms that were read, with the epoch they are of. Messages are worded inside of
+    /// transactions, where nothing can be awaited.
+    own_texts: SyncLock<HashMap<RealmId, (u64, Arc<OwnTexts>)>>,
     verified: VerifiedTokens,
     jobs: Notify,
     mailer: Mailer,
@@ -95,7 +104,7 @@ impl App {
         let refresh = secret(&db, &sealer, &config.rng, "refresh-tokens", now).await?;
         let hasher = Hasher::start(&config.hashing, config.rng.clone())
             .map_err(|error| Error::internal(format!("cannot start the hashing threads: {error}")))?;
-        let mailer = Mailer::new(config.mail)?;
+        let mailer = Mailer::new(config.mail, config.sms)?;
         let app = Self {
             inner: Arc::new(Inner {
                 db,
@@ -106,6 +115,7 @@ impl App {
                 hasher,
                 refresh_key: MacKey::new(&refresh),
                 realms: RwLock::default(),
+                own_texts: SyncLock::default(),
                 verified: VerifiedTokens::default(),
                 jobs: Notify::new(),
                 mailer,
@@ -208,7 +218,8 @@ impl App {
             return Ok(state.clone());
         }
         let state = Arc::new(RealmState::load(self, slug, epoch).await?);
-        if epoch.is_some() {
+        if let Some(epoch) = epoch {
+            self.keep_own_texts(state.realm.id, epoch, state.texts.clone());
             let mut realms = self.inner.realms.write().await;
             realms.by_slug.insert(slug.to_owned(), state.clone());
             realms.by_id.insert(state.realm.id, state.clone());
@@ -230,6 +241,21 @@ impl App {
         }
         let slug = crate::realms::get_in_scope(self, id).await?.slug;
         self.realm(&slug).await
+    }
+
+    fn keep_own_texts(&self, realm: RealmId, epoch: u64, texts: Arc<OwnTexts>) {
+        let mut known = self.inner.own_texts.write().unwrap_or_else(PoisonError::into_inner);
+        // Two may read the realm at once; the older reading must not take the place of the newer.
+        if known.get(&realm).is_none_or(|(kept, _)| *kept <= epoch) {
+            known.insert(realm, (epoch, texts));
+        }
+    }
+
+    /// A realm's own texts of messages, as far as they are at hand and known to be right.
+    pub(crate) fn own_texts(&self, realm: RealmId) -> Option<Arc<OwnTexts>> {
+        let epoch = self.inner.db.config_epoch()?;
+        let known = self.inner.own_texts.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&realm).filter(|(kept, _)| *kept == epoch).map(|(_, texts)| texts.clone())
     }
 
     /// The main realm.

@@ -6,6 +6,7 @@ use denizen_model::{
     events::{EventType, NewEvent},
     permissions::markers::{CredentialsReset, CredentialsSet, UsersRead},
     realms::RealmSettings,
+    reset_requests::ResetKind,
     users::{NewPassword, User, UserKind},
     validation::FieldErrors,
 };
@@ -15,6 +16,7 @@ use crate::{
     App, Cx, Error, May, Result, admins,
     crypto::{Rng, Secret},
     cx::Detail,
+    flows::reset::close_in,
     passwords::{self, BreachCheck},
     users::{get_in, prepare_password},
 };
@@ -170,6 +172,7 @@ async fn put(
         let user = get_in(&mut tx, realm, id)?;
         admins::check_power_over(&mut tx, &cx2, &user)?;
         store::authenticators::put_password(&mut tx, realm, id, &stored, cx2.now)?;
+        close_in(&mut tx, id, ResetKind::Password)?;
         set_requires_reset(&mut tx, &cx2, &user, require_change)?;
         let ended = if end_sessions { store::sessions::revoke_all(&mut tx, realm, id, cx2.now)?.len() } else { 0 };
         let event = cx2
@@ -182,7 +185,11 @@ async fn put(
     Ok(shown)
 }
 
-fn set_requires_reset(tx: &mut WriteTx<'_>, cx: &Cx, before: &User, required: bool) -> Result<()> {
+/// A reset that is no longer required takes what is under way of it along.
+pub(crate) fn set_requires_reset(tx: &mut WriteTx<'_>, cx: &Cx, before: &User, required: bool) -> Result<()> {
+    if !required {
+        close_in(tx, before.id, ResetKind::Password)?;
+    }
     if before.requires_password_reset == required {
         return Ok(());
     }

@@ -15,6 +15,7 @@ use denizen_model::{
         markers::{AuditRead, UsersRead},
     },
     realms::Realm,
+    reset_requests::ResetRequest,
     sessions::Session,
     users::{User, UserKind},
 };
@@ -43,6 +44,10 @@ pub(crate) struct Situation {
     /// What the user may type at the sign-in page, and whether it leads to them.
     identifiers: Vec<(String, bool)>,
     last_message: Option<LastMessage>,
+    resets: Vec<ResetRequest>,
+    /// Whether mails, and text messages, can leave this server.
+    sends_mail: bool,
+    sends_sms: bool,
     invited_at: Option<Timestamp>,
     /// What the audit log tells, when the asker may read it.
     log: Option<Log>,
@@ -104,6 +109,12 @@ pub enum Fix {
     VerifyEmail,
     /// Unlock the user.
     Unlock,
+    /// Send a reset, or hand its link over.
+    SendReset,
+    /// Look at what waits for them.
+    ReadRequiredActions,
+    /// Look at how messages go out.
+    ReadMessages,
     /// Unlock an authenticator, or switch it on.
     RestoreAuthenticator,
     /// Hand over recovery codes.
@@ -127,6 +138,9 @@ impl Fix {
             Self::ChangeEmail => "change_email",
             Self::VerifyEmail => "verify_email",
             Self::Unlock => "unlock",
+            Self::SendReset => "send_reset",
+            Self::ReadRequiredActions => "read_required_actions",
+            Self::ReadMessages => "read_messages",
             Self::RestoreAuthenticator => "restore_authenticator",
             Self::IssueRecoveryCodes => "issue_recovery_codes",
             Self::ChangeSettings => "change_settings",
@@ -141,7 +155,12 @@ impl Fix {
             Self::EnableRealm => Permission::RealmsManage,
             Self::EnableUser | Self::ChangeEmail | Self::VerifyEmail => Permission::UsersWrite,
             Self::SetPassword | Self::TemporaryPassword | Self::CreateApiKey => Permission::CredentialsSet,
-            Self::Unlock | Self::RestoreAuthenticator | Self::IssueRecoveryCodes => Permission::CredentialsReset,
+            Self::Unlock
+            | Self::SendReset
+            | Self::ReadRequiredActions
+            | Self::RestoreAuthenticator
+            | Self::IssueRecoveryCodes => Permission::CredentialsReset,
+            Self::ReadMessages => Permission::SettingsRead,
             Self::ChangeSettings => Permission::SettingsWrite,
             Self::ReadActivity => Permission::AuditRead,
         }
@@ -186,7 +205,8 @@ pub async fn diagnose(
     id: UserId,
 ) -> Result<Diagnosis> {
     let (realm, now, with_log) = (may.realm(), cx.now, log.is_some());
-    let situation = app.db().read(move |tx| situation(tx, realm, now, with_log, id)).await?;
+    let sends = (app.sends_mail(), app.sms_configured());
+    let situation = app.db().read(move |tx| situation(tx, realm, now, (with_log, sends), id)).await?;
     Ok(judge(&situation))
 }
 
@@ -194,7 +214,7 @@ fn situation(
     tx: &mut ReadTx<'_>,
     realm: denizen_model::RealmId,
     now: Timestamp,
-    with_log: bool,
+    (with_log, (sends_mail, sends_sms)): (bool, (bool, bool)),
     id: UserId,
 ) -> Result<Situation> {
     let user = get_in(tx, realm, id)?;
@@ -219,6 +239,9 @@ fn situation(
         sessions: store::sessions::list(tx, realm.id, id, SESSIONS)?,
         identifiers,
         last_message: store::diagnosis::find_last_message(tx, id)?,
+        resets: store::reset_requests::list(tx, realm.id, id)?,
+        sends_mail,
+        sends_sms,
         invited_at,
         log: if with_log { Some(read_log(tx, &user)?) } else { None },
         realm,

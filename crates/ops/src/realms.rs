@@ -18,6 +18,7 @@ use tokio::sync::RwLock;
 use crate::{
     Actor, App, Cx, Error, May, Result,
     cx::{Detail, realm_subject},
+    messages::OwnTexts,
     signing_keys::{self, KeyRing, PreparedKey},
 };
 
@@ -30,6 +31,8 @@ pub struct RealmState {
     pub issuer: String,
     /// What custom attributes its users have.
     pub attributes: AttributeDefinitions,
+    /// How it words messages itself.
+    pub(crate) texts: Arc<OwnTexts>,
     /// Its keys.
     pub(crate) keys: KeyRing,
     pub(crate) epoch: Option<u64>,
@@ -42,19 +45,21 @@ const MAX_CACHED_CLIENTS: usize = 10_000;
 impl RealmState {
     pub(crate) async fn load(app: &App, slug: &str, epoch: Option<u64>) -> Result<Self> {
         let name = slug.to_owned();
-        let (realm, stored, attributes) = app
+        let (realm, stored, attributes, texts) = app
             .db()
             .read(move |tx| {
                 let realm = store::realms::find_by_slug(tx, &name)?.ok_or_else(|| Error::not_found("realm"))?;
                 let keys = store::keys::list_signing_keys(tx, realm.id)?;
                 let attributes = store::attribute_definitions::list(tx, realm.id)?;
-                Ok::<_, Error>((realm, keys, attributes))
+                let texts = store::message_templates::list(tx, realm.id)?;
+                Ok::<_, Error>((realm, keys, attributes, texts))
             })
             .await?;
         let keys = KeyRing::open(app, stored)?;
         let issuer = format!("{}/realms/{}", app.public_url(), realm.slug);
         let attributes = AttributeDefinitions::new(attributes);
-        Ok(Self { realm, issuer, attributes, keys, epoch, clients: RwLock::default() })
+        let texts = Arc::new(OwnTexts::new(texts));
+        Ok(Self { realm, issuer, attributes, texts, keys, epoch, clients: RwLock::default() })
     }
 
     /// The enabled client that calls itself so, if there is one.

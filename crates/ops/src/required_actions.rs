@@ -5,19 +5,25 @@ use denizen_model::{
     authenticators::RequiredAction,
     events::EventType,
     permissions::markers::{CredentialsReset, UsersRead},
+    reset_requests::{ResetKind, ResetRequest},
     users::UserKind,
 };
 use denizen_store::{self as store, Events};
 
-use crate::{App, Cx, Error, May, Result, admins, authenticators::require_password_reset, cx::Detail, users::get_in};
+use crate::{
+    App, Cx, Error, May, Result, admins, authenticators::require_password_reset, cx::Detail, flows::reset::close_in,
+    users::get_in,
+};
 
 /// What waits for a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     /// What it is.
     pub action: RequiredAction,
-    /// When it was asked for; of a new password that is in the events alone.
+    /// When it was asked for; of a new password without a request that is in the events alone.
     pub requested_at: Option<Timestamp>,
+    /// The request that it came with, whose link leads there.
+    pub request: Option<ResetRequest>,
 }
 
 /// What waits for a user, in the order in which it is asked for.
@@ -29,12 +35,16 @@ pub async fn list(app: &App, _cx: &Cx, may: May<UsersRead>, user: UserId) -> Res
     app.db()
         .read(move |tx| {
             let user = get_in(tx, realm, user)?;
-            let password = Waiting { action: RequiredAction::UpdatePassword, requested_at: None };
-            let mut waiting: Vec<Waiting> = user.requires_password_reset.then_some(password).into_iter().collect();
-            for (action, at) in store::required_actions::list(tx, realm, user.id)? {
-                waiting.push(Waiting { action, requested_at: Some(at) });
-            }
-            Ok(waiting)
+            let requests = store::reset_requests::list(tx, realm, user.id)?;
+            let waiting = |action, requested_at: Option<Timestamp>| {
+                let request = requests.iter().find(|one| one.kind.action() == Some(action)).cloned();
+                let requested_at = requested_at.or(request.as_ref().map(|request| request.requested_at));
+                Waiting { action, requested_at, request }
+            };
+            let password = user.requires_password_reset.then(|| waiting(RequiredAction::UpdatePassword, None));
+            let others = store::required_actions::list(tx, realm, user.id)?;
+            let others = others.into_iter().map(|(action, at)| waiting(action, Some(at)));
+            Ok(password.into_iter().chain(others).collect())
         })
         .await
 }
@@ -64,6 +74,9 @@ pub async fn set(
         let changed = if required {
             store::required_actions::add(&mut tx, realm, user.id, action, cx2.now)?
         } else {
+            if let Some(kind) = ResetKind::of_action(action) {
+                close_in(&mut tx, user.id, kind)?;
+            }
             store::required_actions::remove(&mut tx, realm, user.id, action)?
         };
         if !changed {

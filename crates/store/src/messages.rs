@@ -17,14 +17,14 @@ use crate::{
 macro_rules! columns {
     () => {
         "id, realm_id, user_id, invitation_id, channel, template, recipient, subject, content, state, attempts, \
-         due_at, last_error, created_at, sent_at, expires_at"
+         due_at, last_error, template_error, created_at, sent_at, expires_at"
     };
 }
 
 statements! {
-    INSERT = "INSERT INTO messages (id, realm_id, user_id, invitation_id, channel, template, recipient, recipient_key, subject, content, sealed, state, attempts, due_at, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'queued', 0, ?12, ?13, ?14)";
-    CLAIM = concat!("UPDATE messages SET due_at = ?2, attempts = attempts + 1 WHERE id IN (SELECT id FROM messages WHERE due_at <= ?1 ORDER BY due_at LIMIT ?3) RETURNING ", columns!(), ", sealed"),
-        postgres: concat!("UPDATE messages SET due_at = ?2, attempts = attempts + 1 WHERE id IN (SELECT id FROM messages WHERE due_at <= ?1 ORDER BY due_at LIMIT ?3 FOR UPDATE SKIP LOCKED) RETURNING ", columns!(), ", sealed");
+    INSERT = "INSERT INTO messages (id, realm_id, user_id, invitation_id, channel, template, recipient, recipient_key, subject, content, sealed, state, attempts, due_at, created_at, expires_at, template_error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'queued', 0, ?12, ?13, ?14, ?15)";
+    CLAIM = concat!("UPDATE messages SET due_at = ?2, attempts = attempts + 1 WHERE id IN (SELECT id FROM messages WHERE channel = ?4 AND due_at <= ?1 ORDER BY due_at LIMIT ?3) RETURNING ", columns!(), ", sealed"),
+        postgres: concat!("UPDATE messages SET due_at = ?2, attempts = attempts + 1 WHERE id IN (SELECT id FROM messages WHERE channel = ?4 AND due_at <= ?1 ORDER BY due_at LIMIT ?3 FOR UPDATE SKIP LOCKED) RETURNING ", columns!(), ", sealed");
     SENT = "UPDATE messages SET state = 'sent', sent_at = ?2, due_at = NULL, last_error = NULL, sealed = CASE WHEN ?3 THEN sealed ELSE NULL END WHERE id = ?1 AND state = 'queued'";
     RETRY = "UPDATE messages SET due_at = ?3, last_error = ?4 WHERE id = ?1 AND attempts = ?2 AND state = 'queued'";
     FAIL = "UPDATE messages SET state = 'failed', due_at = NULL, sealed = NULL, last_error = ?3 WHERE id = ?1 AND attempts = ?2 AND state = 'queued'";
@@ -35,8 +35,8 @@ statements! {
     LIST_OF = concat!("SELECT ", columns!(), " FROM messages WHERE user_id = ?1 AND realm_id = ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4");
     RECENT = concat!("SELECT ", columns!(), ", sealed FROM messages ORDER BY id DESC LIMIT ?1");
     FIND = concat!("SELECT ", columns!(), ", sealed FROM messages WHERE id = ?1");
-    WAITING = "SELECT count(*) AS waiting FROM (SELECT 1 AS one FROM messages WHERE due_at IS NOT NULL AND (CAST(?1 AS TEXT) IS NULL OR realm_id = ?1) LIMIT 1000) w";
-    ANY_DUE = "SELECT 1 AS one FROM messages WHERE due_at <= ?1 LIMIT 1";
+    WAITING = "SELECT count(*) AS waiting FROM (SELECT 1 AS one FROM messages WHERE due_at IS NOT NULL AND channel = ?2 AND (CAST(?1 AS TEXT) IS NULL OR realm_id = ?1) LIMIT 1000) w";
+    ANY_DUE = "SELECT 1 AS one FROM messages WHERE channel = ?2 AND due_at <= ?1 LIMIT 1";
     SENT_TO = "SELECT count(*) AS messages FROM messages WHERE realm_id = ?1 AND recipient_key = ?2 AND created_at > ?3 AND template = ?4";
     REMOVE_OLD = "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE realm_id = ?1 AND id < ?2 AND due_at IS NULL ORDER BY id LIMIT 500)";
 }
@@ -59,6 +59,7 @@ fn read_message(row: &Row<'_>) -> Result<Message> {
         attempts: u32::try_from(row.i64("attempts")?).unwrap_or(u32::MAX),
         due_at: row.opt_time("due_at")?,
         last_error: row.opt_text("last_error")?,
+        template_error: row.opt_text("template_error")?,
         created_at: row.time("created_at")?,
         sent_at: row.opt_time("sent_at")?,
         expires_at: row.opt_time("expires_at")?,
@@ -91,25 +92,27 @@ pub fn insert(tx: &mut WriteTx<'_>, message: &Message, sealed: &str) -> Result<(
             message.due_at,
             message.created_at,
             message.expires_at,
+            message.template_error.as_deref(),
         ],
     )
     .map(drop)
 }
 
-/// Takes messages that are due, with what is sealed in them. Until `leased_until` no other node takes them.
+/// Takes messages that are due and go by a channel, with what is sealed in them. Until `leased_until` no other node takes them.
 ///
 /// # Errors
 /// When the database fails.
 pub fn claim(
     tx: &mut WriteTx<'_>,
+    channel: Channel,
     now: Timestamp,
     leased_until: Timestamp,
     limit: u32,
 ) -> Result<Vec<(Message, Option<String>)>> {
-    tx.list(&CLAIM, params![now, leased_until, limit], read_whole)
+    tx.list(&CLAIM, params![now, leased_until, limit, channel.as_str()], read_whole)
 }
 
-/// Notes that the mail server has taken a message; `keep` keeps the whole of it. Answers whether it was still waiting.
+/// Notes that the mail server or the SMS gateway has taken a message; `keep` keeps the whole of it. Answers whether it was still waiting.
 ///
 /// # Errors
 /// When the database fails.
@@ -196,20 +199,20 @@ pub fn find(tx: &mut ReadTx<'_>, id: MessageId) -> Result<Option<(Message, Optio
     tx.find(&FIND, params![id], read_whole)
 }
 
-/// How many messages wait, in one realm or in all; counted up to a thousand.
+/// How many messages of a channel wait, in one realm or in all; counted up to a thousand.
 ///
 /// # Errors
 /// When the database fails.
-pub fn count_waiting(tx: &mut ReadTx<'_>, realm: Option<RealmId>) -> Result<u64> {
-    Ok(tx.find(&WAITING, params![realm], |row| row.count("waiting"))?.unwrap_or(0))
+pub fn count_waiting(tx: &mut ReadTx<'_>, channel: Channel, realm: Option<RealmId>) -> Result<u64> {
+    Ok(tx.find(&WAITING, params![realm, channel.as_str()], |row| row.count("waiting"))?.unwrap_or(0))
 }
 
-/// Whether a message is due.
+/// Whether a message is due that goes by a channel.
 ///
 /// # Errors
 /// When the database fails.
-pub fn is_any_due(tx: &mut ReadTx<'_>, now: Timestamp) -> Result<bool> {
-    Ok(tx.find(&ANY_DUE, params![now], |_| Ok(()))?.is_some())
+pub fn is_any_due(tx: &mut ReadTx<'_>, channel: Channel, now: Timestamp) -> Result<bool> {
+    Ok(tx.find(&ANY_DUE, params![now, channel.as_str()], |_| Ok(()))?.is_some())
 }
 
 /// How many messages made from a template have gone to an address since.

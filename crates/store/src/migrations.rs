@@ -20,6 +20,7 @@ const FILES: &[(&str, &str)] = &[
     ("0004_authenticators", include_str!("../migrations/0004_authenticators.sql")),
     ("0005_passwords", include_str!("../migrations/0005_passwords.sql")),
     ("0006_sessions", include_str!("../migrations/0006_sessions.sql")),
+    ("0007_messages", include_str!("../migrations/0007_messages.sql")),
     ("0008_list_indexes", include_str!("../migrations/0008_list_indexes.sql")),
 ];
 

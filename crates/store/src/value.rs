@@ -57,7 +57,8 @@ ids_into_value!(
     InvitationId,
     AttributeDefinitionId,
     JobId,
-    SavedViewId
+    SavedViewId,
+    ResetRequestId
 );
 
 impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {

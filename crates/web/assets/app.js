@@ -133,7 +133,7 @@ for (const each of $$("dialog")) {
 /* A form is sent once. */
 document.addEventListener("submit", (event) => {
   const { submitter, target } = event;
-  if (event.defaultPrevented || target.method !== "post" || !submitter) return;
+  if (event.defaultPrevented || target.method !== "post" || !submitter || submitter.formTarget) return;
   setTimeout(() => { submitter.disabled = true; });
 });
 window.addEventListener("pageshow", (event) => {

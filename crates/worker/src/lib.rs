@@ -1,5 +1,5 @@
-//! What runs beside requests: jobs, removal of what has expired, retention, rotation of signing keys, mail,
-//! telling clients that sessions have ended. Webhooks will have their room here.
+//! What runs beside requests: jobs, removal of what has expired, retention, rotation of signing keys, mail and text
+//! messages, telling clients that sessions have ended. Webhooks will have their room here.
 //!
 //! Every task may run on several nodes at once: each step is a transaction that finds the work still to be done
 //! or does nothing.
@@ -9,6 +9,7 @@ mod logout;
 
 use std::time::Duration;
 
+use denizen_model::messages::Channel;
 use denizen_ops::{App, Error, housekeeping, messages, signing_keys};
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 
@@ -26,7 +27,9 @@ pub fn start(app: &App) -> JoinSet<()> {
         async move { signing_keys::rotate(&app).await }
     }));
     tasks.spawn(jobs::run(app.clone()));
-    tasks.spawn(send_messages(app.clone()));
+    for channel in Channel::ALL {
+        tasks.spawn(send_messages(app.clone(), *channel));
+    }
     tasks.spawn(logout::run(app.clone()));
     tasks
 }
@@ -34,12 +37,12 @@ pub fn start(app: &App) -> JoinSet<()> {
 /// How often the queue is looked at when nothing on this node says that there is something in it.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-async fn send_messages(app: App) {
+async fn send_messages(app: App, channel: Channel) {
     loop {
-        if let Err(error) = messages::send_due(&app).await {
+        if let Err(error) = messages::send_due_by(&app, channel).await {
             warn("messages", &error);
         }
-        messages::wait(&app, LOOK_EVERY).await;
+        messages::wait(&app, channel, LOOK_EVERY).await;
     }
 }
 

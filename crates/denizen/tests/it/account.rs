@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    support::{Browser, Database, PASSWORD, Server},
+    support::{Browser, PASSWORD, Server},
     two_steps,
 };
 

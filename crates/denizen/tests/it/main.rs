@@ -29,6 +29,8 @@ mod pages;
 #[cfg(test)]
 mod relying_parties;
 #[cfg(test)]
+mod resets;
+#[cfg(test)]
 mod two_steps;
 #[cfg(test)]
 mod users_list;

@@ -186,6 +186,18 @@ async fn every_card_page_is_for_everybody() {
         look.keep(&browser, "second-factor-recovery").await;
         browser.driver().delete_all_cookies().await.unwrap();
     }
+    for kind in ["password", "otp"] {
+        let person = api.create_person(&format!("reset-{kind}@example.com")).await;
+        let body = json!({ "which": [kind], "deliver": "link" });
+        let made = api.post(&format!("/realms/main/users/{person}/reset-requests"), &body).await.expect(201).json();
+        let link = made["items"][0]["link"].as_str().unwrap().to_owned();
+        look.visit(&browser, &link, &format!("reset-{kind}")).await;
+        look.visit(&browser, &format!("{link}&ui_locales=ar"), &format!("ar-reset-{kind}")).await;
+        look.visit(&browser, &format!("{link}&ui_locales=en"), &format!("en-reset-{kind}")).await;
+        click(&browser, "form.form button[type=submit]").await;
+        browser.find("input[name=password]").await;
+        look.keep(&browser, &format!("reset-{kind}-next")).await;
+    }
     for (url, name) in [
         (attempt.with("client_id", Some("unknown")), "error-unknown-client"),
         (attempt.with("redirect_uri", Some("https://elsewhere.example/")), "error-redirect"),
@@ -410,8 +422,19 @@ async fn every_console_page_is_for_everybody() {
     let events = api.get("/realms/main/events?limit=1").await.expect(200).json();
     let event = events["items"][0]["id"].as_str().unwrap().to_owned();
     let helper = api.get("/realms/main/users?q=helper").await.json()["items"][0]["id"].as_str().unwrap().to_owned();
+    let waiting = api.create_person("waiting@example.com").await;
+    api.patch(&format!("/realms/main/users/{waiting}"), &json!({ "email_state": "verified" })).await.expect(200);
+    for (which, deliver) in [("password", "mail"), ("otp", "link")] {
+        let body = json!({ "which": [which], "deliver": deliver });
+        api.post(&format!("/realms/main/users/{waiting}/reset-requests"), &body).await.expect(201);
+    }
     for (path, name) in [
         ("users".to_owned(), "users"),
+        (format!("users/{user}/send-reset?which=password"), "user-send-reset"),
+        (format!("users/{helper}/send-reset?which=otp"), "user-send-reset-no-mail"),
+        (format!("users/{waiting}/authenticators"), "user-authenticators-waiting"),
+        (format!("users/{waiting}/diagnosis"), "user-diagnosis-waiting"),
+        (format!("users/{waiting}/add-phone"), "user-add-phone"),
         ("users?q=nobody-is-called-this".to_owned(), "users-no-match"),
         ("users?q=person&status=active&kind=human".to_owned(), "users-filtered"),
         ("users?q=status%3Aasleep".to_owned(), "users-wrong-filter"),

@@ -25,7 +25,7 @@ pub(crate) fn code(secret: &str, seconds: u64) -> Option<String> {
 }
 
 /// The secret on the page that sets an app up.
-fn secret(page: &Page) -> String {
+pub(crate) fn secret(page: &Page) -> String {
     let rest = page.html.split("<code class=\"secret\"").nth(1).unwrap_or_else(|| panic!("{}", page.text()));
     rest.split('>').nth(1).unwrap().split('<').next().unwrap().to_owned()
 }

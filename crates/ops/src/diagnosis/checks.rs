@@ -5,6 +5,8 @@ use denizen_model::{
     authenticators::{Authenticator, AuthenticatorType, LockoutKind},
     devices::device_label,
     events::Event,
+    messages::MessageState,
+    reset_requests::ResetRequest,
     users::{UserKind, VerificationState},
 };
 use serde_json::Value;
@@ -29,6 +31,9 @@ pub(super) const ALL: &[Check] = &[
     password_reset_required,
     second_factor_asked,
     actions_waiting,
+    resets_waiting,
+    mail_not_configured,
+    sms_not_configured,
     wrong_passwords,
     wrong_codes,
     last_failures,
@@ -192,7 +197,50 @@ fn actions_waiting(s: &Situation) -> Option<Finding> {
     let names: Vec<String> = s.standing.actions.iter().map(|action| action.title().to_lowercase()).collect();
     (!names.is_empty()).then(|| {
         let sentence = format!("Before they get where they want to go, they are asked to: {}.", names.join(", "));
-        finding("required-actions", Severity::Step, sentence)
+        finding("required-actions", Severity::Step, sentence).fix(Fix::ReadRequiredActions)
+    })
+}
+
+/// A reset that was asked for and is not done, most of all one whose link cannot be followed any more.
+fn resets_waiting(s: &Situation) -> Option<Finding> {
+    let told = |reset: &ResetRequest| {
+        let failed = reset.mail.as_ref().filter(|mail| mail.state == MessageState::Failed);
+        let why = match (reset.followed_at, failed) {
+            (Some(_), _) => "its link was followed, but it was not done".to_owned(),
+            (None, _) if reset.expires_at <= s.now => "its link has expired".to_owned(),
+            (None, Some(mail)) => {
+                let error = mail.last_error.as_deref().unwrap_or("no reason was kept");
+                format!("its mail did not arrive: {}", error.trim_end_matches('.'))
+            }
+            (None, None) if reset.mail.is_none() => "its link was handed over and was not followed yet".to_owned(),
+            (None, None) => "its link was not followed yet".to_owned(),
+        };
+        format!("{} ({why})", reset.kind.title().to_lowercase())
+    };
+    let first = s.resets.first()?;
+    let names: Vec<String> = s.resets.iter().map(told).collect();
+    let sentence = format!("A reset waits: {}.", names.join("; "));
+    Some(finding("resets-waiting", Severity::Information, sentence).at(first.requested_at).fix(Fix::SendReset))
+}
+
+fn has(s: &Situation, kinds: &[AuthenticatorType]) -> bool {
+    s.standing.authenticators.iter().any(|one| kinds.contains(&one.kind))
+}
+
+/// Codes, links and resets by mail wait where no mail server is configured.
+fn mail_not_configured(s: &Situation) -> Option<Finding> {
+    let needed = has(s, &[AuthenticatorType::EmailCode, AuthenticatorType::MagicLink])
+        || s.resets.iter().any(|reset| reset.mail.is_some() && reset.followed_at.is_none());
+    (needed && !s.sends_mail && s.user.kind == UserKind::Human).then(|| {
+        let sentence = "No mail server is configured: codes and links by mail do not reach them.";
+        finding("no-mail-server", Severity::Information, sentence).fix(Fix::ReadMessages)
+    })
+}
+
+fn sms_not_configured(s: &Situation) -> Option<Finding> {
+    (has(s, &[AuthenticatorType::SmsCode]) && !s.sends_sms).then(|| {
+        let sentence = "No SMS gateway is configured: codes by text message do not reach them.";
+        finding("no-sms-gateway", Severity::Information, sentence).fix(Fix::ReadMessages)
     })
 }
 
@@ -229,7 +277,7 @@ fn password_reset_required(s: &Situation) -> Option<Finding> {
     let password = s.password().filter(|password| !password.temporary)?;
     must_update_password(&s.user, password.temporary).then(|| {
         let sentence = "A new password is required: it is asked for at the next sign-in, after the present one.";
-        finding("password-reset-required", Severity::Step, sentence).fix(Fix::TemporaryPassword)
+        finding("password-reset-required", Severity::Step, sentence).fix(Fix::SendReset)
     })
 }
 
@@ -238,7 +286,7 @@ fn wrong_passwords(s: &Situation) -> Option<Finding> {
     (failed > 0 && s.password().is_some()).then(|| {
         let failed = times(usize::try_from(failed).unwrap_or(usize::MAX));
         let sentence = format!("A wrong password was typed {failed} since the last right one.");
-        finding("wrong-passwords", Severity::Information, sentence).fix(Fix::TemporaryPassword)
+        finding("wrong-passwords", Severity::Information, sentence).fix(Fix::SendReset)
     })
 }
 

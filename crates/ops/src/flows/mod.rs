@@ -2,5 +2,6 @@
 
 pub(crate) mod enrol;
 pub mod register;
+pub mod reset;
 pub mod rules;
 pub mod sign_in;

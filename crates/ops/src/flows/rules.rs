@@ -55,7 +55,7 @@ pub struct Standing {
     pub user: User,
     /// All their authenticators, those that come with an address too.
     pub authenticators: Vec<Authenticator>,
-    /// What waits for them, besides a new password.
+    /// What waits for them. A new password waits by the record itself too.
     pub actions: Vec<RequiredAction>,
     /// Their realm roles.
     pub roles: Vec<RoleId>,
@@ -146,7 +146,9 @@ impl Standing {
             set_up = Some(RequiredAction::ConfigureOtp);
         }
         let waits = |action: RequiredAction| match action {
-            RequiredAction::UpdatePassword => must_update_password(&self.user, self.has_temporary_password()),
+            RequiredAction::UpdatePassword => {
+                self.actions.contains(&action) || must_update_password(&self.user, self.has_temporary_password())
+            }
             RequiredAction::ConfigureOtp => self.actions.contains(&action) || set_up == Some(action),
         };
         match RequiredAction::ALL.iter().find(|action| waits(**action)) {

@@ -13,6 +13,7 @@
 //! * [`advance`]: what comes next, and the session at the end;
 //! * [`failures`]: what becomes of a failed attempt;
 //! * [`confirm`]: the password once more, of somebody who is signed in.
+//! * [`resetting`]: a sign-in that began with the link of a reset.
 
 pub mod actions;
 pub(crate) mod advance;
@@ -20,6 +21,7 @@ mod confirm;
 mod failures;
 mod flow;
 mod password;
+mod resetting;
 mod second_factor;
 
 use std::{sync::Arc, time::Duration};

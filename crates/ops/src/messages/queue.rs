@@ -5,7 +5,7 @@ use std::time::Duration;
 use denizen_model::{
     Timestamp,
     events::{EventType, NewEvent, SubjectKind, SubjectRef},
-    messages::Message,
+    messages::{Channel, Message},
 };
 use denizen_store::{self as store, Events, ReadTx};
 use tokio::task::JoinSet;
@@ -31,25 +31,38 @@ fn pause(attempts: u32, chance: u8) -> Duration {
     Duration::from_millis(plain - spread + 2 * spread * u64::from(chance) / 255)
 }
 
-/// Sends what is due, until nothing is. Answers how many messages were tried.
+/// Sends what is due by every channel, until nothing is. Answers how many messages were tried.
 ///
 /// # Errors
 /// When the database fails; what was taken until then is tried again later.
 pub async fn send_due(app: &App) -> Result<usize> {
     let mut tried = 0;
-    if !app.sends_mail() {
+    for channel in Channel::ALL {
+        tried += send_due_by(app, *channel).await?;
+    }
+    Ok(tried)
+}
+
+/// Sends what is due by one channel. Channels do not wait for each other: a mail server that is away keeps no code
+/// from a phone.
+///
+/// # Errors
+/// When the database fails; what was taken until then is tried again later.
+pub async fn send_due_by(app: &App, channel: Channel) -> Result<usize> {
+    let mut tried = 0;
+    if matches!(app.mailer().way(channel), Way::None) {
         return Ok(tried);
     }
     loop {
         let now = app.now();
         // A look costs no write; most of the time nothing is due.
-        if !app.db().peek(move |tx| Ok::<_, Error>(store::messages::is_any_due(tx, now)?)).await? {
+        if !app.db().peek(move |tx| Ok::<_, Error>(store::messages::is_any_due(tx, channel, now)?)).await? {
             return Ok(tried);
         }
         let taken = app
             .db()
             .write(move |mut tx| {
-                let taken = store::messages::claim(&mut tx, now, now.plus(LEASE), TOGETHER)?;
+                let taken = store::messages::claim(&mut tx, channel, now, now.plus(LEASE), TOGETHER)?;
                 Ok::<_, Error>(tx.unaudited("messages taken from the queue; their outcome has its event", taken)?)
             })
             .await?;
@@ -88,15 +101,16 @@ async fn deliver(app: &App, message: Message, sealed: Option<String>) -> Result<
             return give_up(app, message, "The message could not be read back.".to_owned()).await;
         }
     };
-    let sent = match &app.mailer().way {
+    let sent = match app.mailer().way(message.channel) {
         Way::Smtp(smtp) => smtp.send(&message, whole, app.now()).await,
+        Way::Gateway(gateway) => gateway.send(message.id, &message.recipient, &whole.text).await,
         Way::Demo => Ok(()),
         Way::None => return Ok(()),
     };
     match sent {
         Ok(()) => note_sent(app, message).await,
         Err(error) => {
-            tracing::warn!(message.id = %message.id, attempt = message.attempts, smtp.code = error.code, permanent = error.permanent, "A message could not be sent");
+            tracing::warn!(message.id = %message.id, channel = %message.channel, attempt = message.attempts, reply.code = error.code, permanent = error.permanent, "A message could not be sent");
             if error.permanent || message.attempts >= MAX_ATTEMPTS {
                 return give_up(app, message, error.text).await;
             }
@@ -113,10 +127,10 @@ async fn deliver(app: &App, message: Message, sealed: Option<String>) -> Result<
 }
 
 async fn note_sent(app: &App, message: Message) -> Result<()> {
-    let (app2, keep) = (app.clone(), app.sends_to_mailbox());
+    let (app2, keep) = (app.clone(), matches!(app.mailer().way(message.channel), Way::Demo));
     app.db()
         .write(move |mut tx| {
-            let cx = Cx::system(&app2, "mail");
+            let cx = Cx::system(&app2, "messages");
             if !store::messages::mark_sent(&mut tx, message.id, cx.now, keep)? {
                 return Ok(tx.unaudited("another node has noted it", ())?);
             }
@@ -130,7 +144,7 @@ async fn give_up(app: &App, message: Message, reason: String) -> Result<()> {
     let app2 = app.clone();
     app.db()
         .write(move |mut tx| {
-            let cx = Cx::system(&app2, "mail");
+            let cx = Cx::system(&app2, "messages");
             if !store::messages::mark_failed(&mut tx, &message, &reason)? {
                 return Ok(tx.unaudited("a later attempt is under way, or the message was taken back", ())?);
             }
@@ -153,22 +167,26 @@ fn event(tx: &mut ReadTx<'_>, app: &App, cx: &Cx, kind: EventType, message: &Mes
             None => SubjectRef { kind: SubjectKind::Realm, id: realm.to_string(), name: String::new() },
         },
     };
-    Ok(cx
+    let event = cx
         .event(app, realm, kind, subject)
         .detail("message_id", message.id.to_string())
         .detail("channel", message.channel.as_str())
         .detail("template", message.template.as_str())
         .detail("recipient", message.recipient.as_str())
-        .detail("attempts", message.attempts))
+        .detail("attempts", message.attempts);
+    Ok(match &message.template_error {
+        Some(flaw) => event.detail("template_error", flaw.as_str()),
+        None => event,
+    })
 }
 
-const EXPIRED: &str = "Its link stopped working before it could be sent.";
+const EXPIRED: &str = "What it carries stopped working before it could be sent.";
 
 fn is_expired(message: &Message, now: Timestamp) -> bool {
     message.expires_at.is_some_and(|at| at <= now)
 }
 
-/// Gives up messages that wait although their links no longer work, as they do without a mail server.
+/// Gives up messages that wait although what they carry no longer works, as they do without a mail server.
 ///
 /// # Errors
 /// When the database fails.

@@ -154,7 +154,8 @@ async fn parsed<T: FromStr>(parts: &mut Parts, web: &Web, name: &str) -> Result<
     Ok(id)
 }
 
-async fn parameter(parts: &mut Parts, web: &Web, name: &str) -> Result<Option<String>, Problem> {
+/// A part of the path by its name.
+pub(super) async fn parameter(parts: &mut Parts, web: &Web, name: &str) -> Result<Option<String>, Problem> {
     let all = RawPathParams::from_request_parts(parts, web).await.map_err(|_| Problem::no_such_address())?;
     let found = all.iter().find(|(key, _)| *key == name);
     Ok(found.map(|(_, value)| value.to_owned()))

@@ -73,7 +73,8 @@ fn make() -> Value {
 fn complete(method: &str, path: &str, operation: &mut Map<String, Value>) {
     let conditional = match method {
         "patch" => true,
-        "delete" => path.ends_with("{id}") || path.ends_with("{realm}"),
+        "put" => path.ends_with("{language}"),
+        "delete" => ["{id}", "{realm}", "{language}"].iter().any(|end| path.ends_with(end)),
         _ => false,
     };
     let body = operation.contains_key("requestBody");
@@ -85,6 +86,11 @@ fn complete(method: &str, path: &str, operation: &mut Map<String, Value>) {
     }
     if path.contains("{id}") {
         first.push(parameter("path", "id", json!({"type": "string", "format": "uuid"}), "The record's id."));
+    }
+    if path.contains("{template}") {
+        first.push(parameter("path", "template", json!({"$ref": "#/components/schemas/Template"}), "Which message."));
+        let text = "The language, as a tag (BCP 47).";
+        first.push(parameter("path", "language", json!({"$ref": "#/components/schemas/Language"}), text));
     }
     if conditional {
         let text = "The ETag of the version to change; with another one there now, nothing is changed.";

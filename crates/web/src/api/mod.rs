@@ -11,6 +11,7 @@ mod gate;
 mod groups;
 mod invitations;
 pub(crate) mod jobs;
+mod message_templates;
 mod organizations;
 mod query;
 mod realms;
@@ -40,6 +41,7 @@ fn endpoints() -> OpenApiRouter<Web> {
         .merge(realms::endpoints())
         .merge(settings::endpoints())
         .merge(attribute_definitions::endpoints())
+        .merge(message_templates::endpoints())
         .merge(users::endpoints())
         .merge(roles::endpoints())
         .merge(groups::endpoints())

@@ -11,8 +11,10 @@ mod inputs;
 mod invitations;
 mod jobs;
 mod languages;
+mod message_templates;
 mod messages;
 mod passwords;
+mod resets;
 mod views;
 
 use std::sync::{
@@ -32,7 +34,7 @@ use denizen_ops::{
         MasterKey, Rng,
         password::{self, Params},
     },
-    messages::Mail,
+    messages::{Mail, Sms},
     passwords::Source,
     places::Places,
     users,
@@ -93,6 +95,7 @@ impl Fixture {
             hashing: password::Config { threads: 1, queue: 16, params: Params::new(8, 1, 1).unwrap() },
             mail: Mail::Demo,
             places: Places::default(),
+            sms: Sms::Demo,
             breaches,
         };
         let app = App::open(config).await.unwrap();

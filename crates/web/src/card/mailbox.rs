@@ -1,4 +1,4 @@
-//! The demo's mailbox: mails that would have gone out, to be read and followed.
+//! The demo's mailbox: mails and text messages that would have gone out, to be read and followed.
 
 use axum::{
     Router,
@@ -7,7 +7,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use denizen_model::MessageId;
+use denizen_model::{
+    MessageId,
+    messages::{Channel, Message},
+};
 use denizen_ops::{Error, messages};
 use serde::Serialize;
 
@@ -30,6 +33,7 @@ struct ListPage {
 #[derive(Serialize)]
 struct Row {
     href: String,
+    sms: bool,
     subject: String,
     recipient: String,
     sent_at: TimeView,
@@ -42,7 +46,8 @@ struct MailPage {
     recipient: String,
     sent_at: TimeView,
     text: String,
-    html_href: String,
+    /// Of a mail; a text message is its text alone.
+    html_href: Option<String>,
 }
 
 fn card(title: &str) -> Card {
@@ -52,8 +57,9 @@ fn card(title: &str) -> Card {
 async fn list(State(web): State<Web>, Anonymous(cx): Anonymous) -> Response {
     match messages::mailbox(&web.app).await {
         Ok(mails) => {
-            let row = |message: denizen_model::messages::Message| Row {
+            let row = |message: Message| Row {
                 href: format!("/demo/mailbox/{}", message.id),
+                sms: message.channel == Channel::Sms,
                 subject: message.subject,
                 recipient: message.recipient,
                 sent_at: TimeView::new(message.sent_at.unwrap_or(message.created_at), cx.now),
@@ -82,7 +88,7 @@ async fn show(State(web): State<Web>, Anonymous(cx): Anonymous, Path(mail): Path
                 sent_at: TimeView::new(message.sent_at.unwrap_or(message.created_at), cx.now),
                 text: whole.text,
                 subject: whole.subject,
-                html_href: format!("/demo/mailbox/{}/html", message.id),
+                html_href: (message.channel == Channel::Email).then(|| format!("/demo/mailbox/{}/html", message.id)),
             };
             let mut response = page(&web, StatusCode::OK, "card/mailbox/show.html", &context);
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(READER_POLICY));
@@ -93,10 +99,10 @@ async fn show(State(web): State<Web>, Anonymous(cx): Anonymous, Path(mail): Path
 }
 
 /// The page around a mail: as every card page, and with the mail in a frame.
-const READER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+pub(crate) const READER_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// A mail: its own styles, nothing that runs, nothing from elsewhere; its links open outside of the frame.
-const MAIL_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; \
+pub(crate) const MAIL_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; \
      frame-ancestors 'self'; sandbox allow-top-navigation-by-user-activation";
 
 async fn html(State(web): State<Web>, Anonymous(cx): Anonymous, Path(mail): Path<String>) -> Response {

@@ -5,6 +5,7 @@ pub(crate) mod enrol;
 pub(crate) mod language;
 pub(crate) mod links;
 pub(crate) mod mailbox;
+pub(crate) mod reset;
 pub(crate) mod setup;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
@@ -36,6 +37,7 @@ pub(crate) fn router() -> Router<Web> {
         .merge(enrol::router())
         .merge(language::router())
         .merge(links::router())
+        .merge(reset::router())
         .merge(setup::router())
         .merge(sign_in::router())
         .merge(sign_out::router())

@@ -146,6 +146,7 @@ fn subject_href(page: &ConsoleCx, event: &Event) -> Option<String> {
         SubjectKind::Organization => "organizations",
         SubjectKind::Invitation => return Some(page.href("invitations")),
         SubjectKind::AttributeDefinition => return Some(page.href("attributes")),
+        SubjectKind::MessageTemplate => "messages",
         SubjectKind::Job => "jobs",
         SubjectKind::Realm | SubjectKind::SavedView => return None,
     };

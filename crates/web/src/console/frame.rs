@@ -60,6 +60,7 @@ pub(super) enum Section {
     Groups,
     Roles,
     Clients,
+    Messages,
     Audit,
     Settings,
     /// Realms are reached by the realm switcher.
@@ -70,12 +71,13 @@ pub(super) enum Section {
 
 impl Section {
     /// What the navigation lists: section, path and icon, name, and what one must hold to see it.
-    const LISTED: [(Self, &'static str, &'static str, Permission); 7] = [
+    const LISTED: [(Self, &'static str, &'static str, Permission); 8] = [
         (Self::Users, "users", "Users", Permission::UsersRead),
         (Self::Organizations, "organizations", "Organizations", Permission::OrganizationsRead),
         (Self::Groups, "groups", "Groups", Permission::GroupsRead),
         (Self::Roles, "roles", "Roles", Permission::RolesRead),
         (Self::Clients, "clients", "Clients", Permission::ClientsRead),
+        (Self::Messages, "messages", "Messages", Permission::SettingsRead),
         (Self::Audit, "audit", "Audit", Permission::AuditRead),
         (Self::Settings, "settings", "Settings", Permission::SettingsRead),
     ];

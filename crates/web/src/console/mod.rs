@@ -18,6 +18,7 @@ mod groups;
 mod invitations;
 mod jobs;
 mod members;
+mod messages;
 mod organizations;
 mod palette;
 mod realms;
@@ -97,6 +98,7 @@ pub(crate) fn router(web: &Web) -> Router<Web> {
         .merge(audit::router())
         .merge(settings::router())
         .merge(attributes::router())
+        .merge(messages::router())
         .merge(realms::router())
         .route("/admin/{realm}/{*rest}", get(frame::nothing_here))
         .layer(from_fn_with_state(web.clone(), frame::enter));

@@ -35,20 +35,29 @@ struct SettingsPage {
     errors: Errors,
 }
 
-/// How mail goes: what the operator configured, to be seen here.
+/// How messages go: what the operator configured, to be seen here.
 #[derive(Serialize)]
 struct MailView {
     place: Option<String>,
     from: Option<String>,
     demo: bool,
     waiting: Option<String>,
+    sms_place: Option<String>,
+    sms_waiting: Option<String>,
 }
 
 impl From<MailStatus> for MailView {
     fn from(status: MailStatus) -> Self {
         let (place, from) = status.server.unzip();
-        let waiting = (status.waiting > 0).then(|| count(status.waiting, "message waits", "messages wait"));
-        Self { place, from, demo: status.demo, waiting }
+        let waiting = |waiting: u64| (waiting > 0).then(|| count(waiting, "message waits", "messages wait"));
+        Self {
+            place,
+            from,
+            demo: status.demo,
+            waiting: waiting(status.waiting),
+            sms_place: status.sms_gateway,
+            sms_waiting: waiting(status.sms_waiting),
+        }
     }
 }
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use denizen_model::{
+    ResetRequestId,
     authenticators::{AuthenticatorType, RequiredAction},
-    events::EventType,
+    events::{EventType, NewEvent},
     passwords::SAME,
+    reset_requests::ResetKind,
     users::{NewPassword, User},
     validation::FieldErrors,
 };
@@ -85,18 +87,21 @@ pub async fn update_password_step(
     }
     let prepared = prepare_password(app, cx.now, NewPassword::Set(new)).await?;
     let (replacement, _) = prepared.ok_or_else(|| Error::internal("no password to store"))?;
-    let (app2, own, client, put) = (app.clone(), own(cx, &user), client_of(&flow), replacement.clone());
+    let (app2, own, flow2, put) = (app.clone(), own(cx, &user), flow.clone(), replacement.clone());
     app.write(cx, move |mut tx| {
         let user = store::users::find(&mut tx, user.realm_id, user.id)?.ok_or_else(flow_expired)?;
         let before = store::authenticators::find_password(&mut tx, user.id)?;
         if before.as_ref().map(|before| before.id) != stored.as_ref().map(|stored| stored.id) {
             return Err(flow_expired());
         }
+        let completed = flow2.complete_in(&mut tx, &user, ResetKind::Password)?;
         replace_password(&mut tx, &own, &user, &put)?;
         let event = checked.told(own.user_event(&app2, EventType::UserPasswordResetCompleted, &user));
-        Ok(tx.commit(Events::from(complete(event, client.as_deref(), None)), ())?)
+        let event = told(event, completed);
+        Ok(tx.commit(Events::from(complete(event, client_of(&flow2).as_deref(), None)), ())?)
     })
     .await?;
+    flow = flow.reset_done(ResetKind::Password);
     if let Some(proof) = &mut flow.proof {
         // Whoever came with the old password goes on with the new one.
         for used in proof.used.iter_mut().filter(|used| used.kind == AuthenticatorType::Password) {
@@ -104,6 +109,15 @@ pub async fn update_password_step(
         }
     }
     advance(app, cx, realm, flow).await
+}
+
+/// By what way a reset was done, in its event.
+fn told(event: NewEvent, (method, request): (&'static str, Option<ResetRequestId>)) -> NewEvent {
+    let event = event.detail("method", method);
+    match request {
+        Some(id) => event.detail("reset_request_id", id.to_string()),
+        None => event,
+    }
 }
 
 /// Puts a password in the place of the one there was, and with it nothing that asks for a new one, no remembered browsers.
@@ -141,7 +155,8 @@ pub fn totp_set_up(realm: &RealmState, flow: &Flow) -> Result<TotpSetUp> {
 }
 
 /// Takes the first code of an app that is set up, keeps it in the place of an earlier one, and goes on; by way of new
-/// recovery codes where there are none.
+/// recovery codes where there are none, or where an agent had the second step reset: those there were may be lost with
+/// the app.
 ///
 /// # Errors
 /// When the flow does not ask for it.
@@ -161,27 +176,39 @@ pub async fn configure_otp_step(
     };
     let user = standing.user.clone();
     let had_codes = standing.authenticators.iter().any(|one| one.kind == AuthenticatorType::RecoveryCodes);
-    let codes = (!had_codes).then(|| recovery_codes::generate(app));
+    let codes = recovery_codes::generate(app);
     let new = totp::prepare(app, cx, &user);
-    let (app2, own, client, kept) = (app.clone(), own(cx, &user), client_of(&flow), codes.clone());
+    let (app2, own, flow2, kept) = (app.clone(), own(cx, &user), flow.clone(), codes.clone());
     let id = new.id;
-    app.write(cx, move |mut tx| {
-        let user = store::users::find(&mut tx, user.realm_id, user.id)?.ok_or_else(flow_expired)?;
-        let events = totp::set_up_in(&mut tx, &app2, &own, &user, &new, (&secret, step), kept.as_deref())?;
-        let mut events: Vec<_> =
-            events.into_iter().map(|event| complete(event, client.as_deref(), None).detail("required", true)).collect();
-        let first = events.remove(0);
-        Ok(tx.commit(Events::new(first, events), ())?)
-    })
-    .await?;
+    let with_codes = app
+        .write(cx, move |mut tx| {
+            let user = store::users::find(&mut tx, user.realm_id, user.id)?.ok_or_else(flow_expired)?;
+            let completed = flow2.complete_in(&mut tx, &user, ResetKind::Otp)?;
+            let is_reset = completed.0 == "link" || completed.1.is_some();
+            let with_codes = !had_codes || is_reset;
+            let codes = with_codes.then_some(kept.as_slice());
+            let mut events = totp::set_up_in(&mut tx, &app2, &own, &user, &new, (&secret, step), codes)?;
+            if is_reset {
+                let event = own.user_event(&app2, EventType::UserAuthenticatorResetCompleted, &user);
+                events.push(told(event.detail("type", ResetKind::Otp.as_str()), completed));
+            }
+            let client = client_of(&flow2);
+            let mut events: Vec<_> = events
+                .into_iter()
+                .map(|event| complete(event, client.as_deref(), None).detail("required", true))
+                .collect();
+            let first = events.remove(0);
+            Ok(tx.commit(Events::new(first, events), with_codes)?)
+        })
+        .await?;
     flow.setting_up = None;
-    let mut flow =
-        flow.proved(cx.now, standing.user.id, crate::flows::rules::Used { id, kind: AuthenticatorType::Totp });
+    let mut flow = flow.reset_done(ResetKind::Otp);
+    flow = flow.proved(cx.now, standing.user.id, crate::flows::rules::Used { id, kind: AuthenticatorType::Totp });
     if let Some(proof) = &mut flow.proof {
         proof.satisfied = true;
     }
-    match codes {
-        Some(codes) => Ok(Step::RecoveryCodes(Box::new(flow), codes)),
-        None => advance(app, cx, realm, flow).await,
+    if with_codes {
+        return Ok(Step::RecoveryCodes(Box::new(flow), codes));
     }
+    advance(app, cx, realm, flow).await
 }

@@ -25,10 +25,16 @@ use crate::{
     },
 };
 
-/// How the user of a flow stands, and whether their browser is remembered.
+/// How the user of a flow stands, and whether no second factor is asked for: their browser is remembered, or the link
+/// of a reset stands in for it.
 pub(super) async fn standing(app: &App, cx: &Cx, realm: &RealmState, flow: &Flow) -> Result<(Standing, bool)> {
     let (id, settings, now) = (realm.realm.id, realm.realm.settings.clone(), cx.now);
-    let (user, device) = (flow.proof.as_ref().ok_or_else(flow_expired)?.user, flow.device.clone());
+    let proof = flow.proof.as_ref().ok_or_else(flow_expired)?;
+    let (user, device, resetting) = (proof.user, flow.device.clone(), flow.resetting.clone());
+    if resetting.as_ref().is_some_and(|resetting| resetting.user != user) {
+        return Err(flow_expired());
+    }
+    let second = resetting.as_ref().is_some_and(|resetting| resetting.is_second_proof(proof));
     let found = app
         .db()
         .peek(move |tx| {
@@ -37,7 +43,17 @@ pub(super) async fn standing(app: &App, cx: &Cx, realm: &RealmState, flow: &Flow
                 Some(device) => store::remembered_devices::is_remembered(tx, id, user.id, device, now)?,
                 None => false,
             };
-            Ok(Some((standing_in(tx, &settings, user)?, remembered)))
+            if let Some(request) = resetting.as_ref().and_then(|resetting| resetting.request)
+                && store::reset_requests::find(tx, id, user.id, request)?.is_none()
+            {
+                return Ok(None);
+            }
+            let standing = standing_in(tx, &settings, user)?;
+            let standing = match &resetting {
+                Some(resetting) => resetting.applied(standing),
+                None => standing,
+            };
+            Ok(Some((standing, remembered || second)))
         })
         .await?;
     let found = found.filter(|(standing, _)| barriers(&standing.user).next().is_none());
@@ -139,7 +155,7 @@ async fn begin_session(app: &App, cx: &Cx, realm: &Arc<RealmState>, flow: Flow, 
         let held = store::authenticators::list(&mut tx, present.realm_id, present.id)?;
         let held = authenticators::with_addresses(held, &present, &realm2.realm.settings);
         let usable = |id| held.iter().find(|one| one.id == id && one.is_usable(own.now));
-        let proved: Option<Vec<_>> = proof.used.iter().map(|used| usable(used.id)).collect();
+        let proved: Option<Vec<_>> = proof.authenticators().map(|used| usable(used.id)).collect();
         let proved = proved.ok_or_else(flow_expired)?;
         let event = |kind| complete(own.user_event(&app2, kind, &present), client_id.as_deref(), Some(session.id));
         let mut more = Vec::new();

@@ -2,14 +2,14 @@
 //! reason.
 
 use denizen_model::{
-    SessionId,
+    SessionId, Timestamp,
     authenticators::{AuthenticatorType, LockoutKind, LockoutRule},
     events::{EventType, NewEvent, SubjectKind, SubjectRef},
     realms::RealmSettings,
-    users::User,
+    users::{User, VerificationState},
     validation::FieldErrors,
 };
-use denizen_store::{self as store, Events};
+use denizen_store::{self as store, Events, WriteTx};
 
 use super::{Flow, Step};
 use crate::{
@@ -17,6 +17,10 @@ use crate::{
     cx::{Detail, user_subject},
     flows::rules::Barrier,
     lockouts::subject,
+    messages::{
+        self,
+        drafts::{self, Reader},
+    },
 };
 
 /// Why a sign-in failed, for the event.
@@ -116,7 +120,7 @@ impl Attempt<'_> {
         let events = self.events(reason, held);
         let rule = counts.map(|kind| (kind, *rule(&self.realm.realm.settings, kind)));
         let subject = subject(self.user, self.identifier());
-        let (app, cx) = (self.app.clone(), self.cx.clone());
+        let (app, cx, place) = (self.app.clone(), self.cx.clone(), self.realm.realm.clone());
         let client = self.flow.request.as_ref().map(|request| request.client_id.clone());
         self.app
             .write(self.cx, move |mut tx| {
@@ -133,6 +137,7 @@ impl Attempt<'_> {
                             let until = lockout.locked_until.map(|at| at.to_string()).unwrap_or_default();
                             let event = event.detail("method", kind.as_str()).detail("until", until);
                             events.push(complete(event, client.as_deref(), None));
+                            tell_locked(&mut tx, (&app, &cx, &place), user, lockout.locked_until)?;
                         }
                     }
                 }
@@ -169,6 +174,15 @@ impl Attempt<'_> {
             _ => event,
         }
     }
+}
+
+/// Tells the user by mail that a lock has begun; only at an address that is known to be theirs.
+fn tell_locked(tx: &mut WriteTx<'_>, place: drafts::Place<'_>, user: &User, until: Option<Timestamp>) -> Result<()> {
+    let email = user.email.as_deref().filter(|_| user.email_state == VerificationState::Verified && user.enabled);
+    // Where the server does not know its own address no mail can lead anywhere; the lock holds all the same.
+    let Some(email) = email.filter(|_| !place.0.public_url().is_empty()) else { return Ok(()) };
+    let notice = drafts::account_locked(place, Reader::of(user, email), until)?;
+    messages::enqueue(tx, place.0, &notice)
 }
 
 /// An event with what belongs to the sign-in.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use denizen_model::{Timestamp, UserId, authenticators::AuthenticatorType};
 use serde::{Deserialize, Serialize};
 
+use super::resetting::Resetting;
+
 use crate::{
     App, Error, RealmState, Result,
     crypto::{hash_token, totp::TotpSecret},
@@ -39,6 +41,9 @@ pub struct Flow {
     /// The secret of an authenticator app that is being set up, base64.
     #[serde(default)]
     pub(super) setting_up: Option<String>,
+    /// What the link is for that it began with, until that is done.
+    #[serde(default)]
+    pub(super) resetting: Option<Resetting>,
     pub(super) expires_at: Timestamp,
 }
 
@@ -51,6 +56,20 @@ pub(super) struct Proof {
     pub(super) satisfied: bool,
     /// The browser is to be remembered.
     pub(super) remember: bool,
+    /// The magic link among what was used is the link of a reset, which is no authenticator of the user's.
+    #[serde(default)]
+    pub(super) by_reset_link: bool,
+}
+
+impl Proof {
+    fn of(user: UserId) -> Self {
+        Self { user, used: Vec::new(), satisfied: false, remember: false, by_reset_link: false }
+    }
+
+    /// The authenticators that were used.
+    pub(super) fn authenticators(&self) -> impl Iterator<Item = &Used> {
+        self.used.iter().filter(|used| !(self.by_reset_link && used.kind == AuthenticatorType::MagicLink))
+    }
 }
 
 impl Flow {
@@ -65,6 +84,7 @@ impl Flow {
             back: None,
             proof: None,
             setting_up: None,
+            resetting: None,
             expires_at: now.plus(FLOW_FOR),
         }
     }
@@ -78,7 +98,7 @@ impl Flow {
     /// The same sign-in once the person has said who they are.
     #[must_use]
     pub fn identified(self, identifier: String) -> Self {
-        Self { identifier: Some(identifier), proof: None, setting_up: None, ..self }
+        Self { identifier: Some(identifier), proof: None, setting_up: None, resetting: None, ..self }
     }
 
     /// The same sign-in in a browser that has these cookies. The session behind the first goes on if it is the same
@@ -95,9 +115,8 @@ impl Flow {
     }
 
     /// The same sign-in once something more was proved.
-    pub(super) fn proved(mut self, now: Timestamp, user: UserId, used: Used) -> Self {
-        let proof =
-            self.proof.get_or_insert_with(|| Proof { user, used: Vec::new(), satisfied: false, remember: false });
+    pub(in crate::flows) fn proved(mut self, now: Timestamp, user: UserId, used: Used) -> Self {
+        let proof = self.proof.get_or_insert_with(|| Proof::of(user));
         proof.used.push(used);
         self.expires_at = now.plus(PROOF_FOR);
         self

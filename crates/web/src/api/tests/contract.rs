@@ -15,7 +15,11 @@ const NOBODY: &str = "0197a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
 /// The path of an operation with a realm and with ids of nothing.
 fn filled(path: &str, realm: &str) -> String {
     let part = if path.contains("required-actions") { "update_password" } else { NOBODY };
-    path.replace("{realm}", realm).replace("{id}", NOBODY).replace("{part}", part)
+    path.replace("{realm}", realm)
+        .replace("{id}", NOBODY)
+        .replace("{part}", part)
+        .replace("{template}", "sms-code")
+        .replace("{language}", "en")
 }
 
 /// A body that an operation accepts.
@@ -37,6 +41,7 @@ fn body(operation: &Map<String, Value>) -> Option<Value> {
         "set_password" => json!({"password": "correct horse battery"}),
         "create_user_view" => json!({"name": ""}),
         "create_api_key" => json!({"name": "key"}),
+        "replace_message_template" => json!({"text": "no code"}),
         "grant_admin_role" => json!({"role": "auditor"}),
         _ => json!({}),
     })

@@ -13,10 +13,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::super::{
-    answer::{Answer, DONE, List},
-    ask::{Ask, Id, Part},
-    body::{Body, MaybeBody, Nothing},
+use super::{
+    super::{
+        answer::{Answer, DONE, List},
+        ask::{Ask, Id, Part},
+        body::{Body, MaybeBody, Nothing},
+    },
+    reset_requests::ResetView,
 };
 use crate::Web;
 
@@ -104,8 +107,10 @@ struct ActionView {
     /// What it is.
     #[serde(rename = "type")]
     kind: RequiredAction,
-    /// When it was asked for; of a new password that is in the events alone.
+    /// When it was asked for; of a new password without a reset request that is in the events alone.
     requested_at: Option<Timestamp>,
+    /// The reset request that it came with.
+    reset_request: Option<ResetView>,
 }
 
 /// List required actions
@@ -115,7 +120,11 @@ struct ActionView {
     extensions(("x-permission" = json!("users:read"))))]
 async fn list_required_actions(ask: Ask<UsersRead>, Id(id): Id<UserId>) -> Answer<Json<List<ActionView>>> {
     let waiting = required_actions::list(&ask.app, &ask.cx, ask.may, id).await?;
-    Ok(List::all(waiting, |waiting| ActionView { kind: waiting.action, requested_at: waiting.requested_at }))
+    Ok(List::all(waiting, |waiting| ActionView {
+        kind: waiting.action,
+        requested_at: waiting.requested_at,
+        reset_request: waiting.request.map(ResetView::from),
+    }))
 }
 
 /// Require an action

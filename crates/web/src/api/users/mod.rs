@@ -14,6 +14,7 @@ mod groups;
 mod import;
 mod memberships;
 mod notifications;
+mod reset_requests;
 mod roles;
 mod sessions;
 mod state;
@@ -52,6 +53,7 @@ pub(super) fn endpoints() -> OpenApiRouter<Web> {
         .merge(state::endpoints())
         .merge(authenticators::endpoints())
         .merge(credentials::endpoints())
+        .merge(reset_requests::endpoints())
         .merge(api_keys::endpoints())
         .merge(sessions::endpoints())
         .merge(roles::endpoints())

@@ -32,9 +32,9 @@ struct NotificationView {
     channel: Channel,
     /// What it is made from.
     template: Template,
-    /// The address it goes to.
+    /// The address or number it goes to.
     recipient: String,
-    /// Its subject.
+    /// Its subject; of a text message what kind it is.
     subject: String,
     /// Its text with codes and links blanked out.
     content: String,
@@ -44,9 +44,11 @@ struct NotificationView {
     attempts: u32,
     /// What went wrong at the last attempt.
     last_error: Option<String>,
+    /// Why the realm's own text could not be used, where it could not: the message has the usual one.
+    template_error: Option<String>,
     /// When it was made.
     created_at: Timestamp,
-    /// When the mail server took it.
+    /// When the mail server or the SMS gateway took it.
     sent_at: Option<Timestamp>,
     /// When it is tried next, while it waits.
     next_attempt_at: Option<Timestamp>,
@@ -66,6 +68,7 @@ impl From<Message> for NotificationView {
             state: message.state,
             attempts: message.attempts,
             last_error: message.last_error,
+            template_error: message.template_error,
             created_at: message.created_at,
             sent_at: message.sent_at,
             next_attempt_at: message.due_at,

@@ -23,7 +23,7 @@ use denizen_model::{
 use denizen_ops::{
     App, Config, Cx, Location, admins,
     crypto::{MasterKey, Rng, password},
-    messages::{self, Mail},
+    messages::{self, Mail, Sms},
     passwords,
     places::Places,
     realms, setup, users,
@@ -65,6 +65,7 @@ impl Server {
             hashing: password::Config { threads: 1, queue: 64, params },
             mail: Mail::Demo,
             places: Places::demo(),
+            sms: Sms::Demo,
             breaches: passwords::Source::None,
         })
         .await

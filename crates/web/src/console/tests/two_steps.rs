@@ -24,7 +24,7 @@ pub(super) fn between<'p>(page: &'p Page, before: &str, after: &str) -> &'p str 
 }
 
 /// From the account page to the answer to a password.
-async fn password(browser: &mut Browser<'_>, email: &str, password: &str) -> Page {
+pub(super) async fn password(browser: &mut Browser<'_>, email: &str, password: &str) -> Page {
     let page = browser.open("/realms/main/account").await;
     let flow = page.hidden("flow");
     let page = browser.post("/realms/main/sign-in", &[("flow", &flow), ("identifier", email)]).await;
@@ -32,14 +32,14 @@ async fn password(browser: &mut Browser<'_>, email: &str, password: &str) -> Pag
     browser.post("/realms/main/sign-in/password", &[("flow", &flow), ("password", password)]).await
 }
 
-async fn second(browser: &mut Browser<'_>, page: &Page, method: &str, code: &str) -> Page {
+pub(super) async fn second(browser: &mut Browser<'_>, page: &Page, method: &str, code: &str) -> Page {
     let flow = page.hidden("flow");
     let fields = [("flow", flow.as_str()), ("method", method), ("code", code)];
     browser.post("/realms/main/sign-in/second-factor", &fields).await
 }
 
 /// Sets an app up at a sign-in that requires it. Answers the secret and the recovery codes.
-async fn set_up(server: &Server, browser: &mut Browser<'_>, page: Page) -> (String, Vec<String>) {
+pub(super) async fn set_up(server: &Server, browser: &mut Browser<'_>, page: Page) -> (String, Vec<String>) {
     page.is(StatusCode::OK).sees("<svg");
     let secret = between(&page, "<code class=\"secret\" aria-labelledby=\"secret-label\">", "<").to_owned();
     let flow = page.hidden("flow");

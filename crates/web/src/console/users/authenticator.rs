@@ -5,6 +5,7 @@ use denizen_model::{
     AuthenticatorId, Timestamp,
     authenticators::{Authenticator, AuthenticatorType, RequiredAction},
     permissions::markers::CredentialsReset,
+    reset_requests::ResetKind,
 };
 use denizen_ops::{
     Error,
@@ -42,14 +43,22 @@ pub(super) fn actions_on(page: &ConsoleCx, profile: &Profile, one: &Authenticato
     let href = |verb: &str| format!("{}/authenticators/{}/{verb}", profile.href(page), one.id);
     let act = |label, verb, dialog, danger| RowAction { label, href: href(verb), dialog, danger };
     let locked = one.locked_at.is_some() || one.locked_until(&profile.lockouts, page.now()).is_some();
-    let mut actions = vec![
+    let reset = ResetKind::of_authenticator(one.kind).filter(|kind| kind.action().is_some());
+    let reset = reset.map(|kind| RowAction {
+        label: "Send reset…",
+        href: format!("{}/send-reset?which={kind}", profile.href(page)),
+        dialog: true,
+        danger: false,
+    });
+    let mut actions: Vec<RowAction> = reset.into_iter().collect();
+    actions.extend([
         if locked { act("Unlock", "unlock", false, false) } else { act("Lock", "lock", false, false) },
         if one.is_deactivated(page.now()) {
             act("Switch on", "reactivate", false, false)
         } else {
             act("Switch off…", "deactivate", true, false)
         },
-    ];
+    ]);
     if !one.kind.comes_with_address() {
         actions.push(act("Delete…", "delete", true, true));
     }

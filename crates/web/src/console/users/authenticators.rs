@@ -24,6 +24,7 @@ use super::{
     authenticator::{RowAction, actions_on},
     confirm::{About, Confirm, key_page},
     path_id,
+    resets::RequestView,
     show::{Profile, Tab, at},
 };
 use crate::{
@@ -44,6 +45,9 @@ struct AuthenticatorsTab {
     /// Until when too many failures hold passwords, or codes.
     locked_until: Option<TimeView>,
     can_unlock: bool,
+    /// An email, a phone number can be added.
+    add_email: bool,
+    add_phone: bool,
     /// What waits for the next sign-in; absent for machines.
     required: Option<Required>,
 }
@@ -62,6 +66,8 @@ struct WaitingRow {
     action: &'static str,
     title: &'static str,
     since: Option<TimeView>,
+    /// The reset that it came with.
+    request: Option<RequestView>,
 }
 
 #[derive(Serialize)]
@@ -77,6 +83,7 @@ struct PasswordPanel {
 
 #[derive(Serialize)]
 struct PasswordActions {
+    send_reset: bool,
     set: bool,
     temporary: bool,
     clear: bool,
@@ -146,6 +153,7 @@ fn password_panel(page: &ConsoleCx, profile: &Profile) -> PasswordPanel {
         requires_reset: user.requires_password_reset,
         failed_attempts: (failed > 0).then(|| number(u64::from(failed))),
         actions: PasswordActions {
+            send_reset: can.credentials_reset && user.enabled,
             set: can.credentials_set,
             temporary: can.credentials_set,
             clear: can.credentials_set && password.is_some(),
@@ -253,6 +261,7 @@ fn required(page: &ConsoleCx, profile: &Profile) -> Required {
         action: waiting.action.as_str(),
         title: waiting.action.title(),
         since: page.time_opt(waiting.requested_at),
+        request: waiting.request.as_ref().map(|request| RequestView::new(page, profile.user.id, request)),
     };
     let can_change = page.can().credentials_reset;
     let otp = profile.waiting.iter().any(|waiting| waiting.action == RequiredAction::ConfigureOtp);
@@ -277,6 +286,8 @@ pub(super) async fn show(page: ConsoleCx, Whose(id): Whose) -> Answer {
         authenticators: rows.into_iter().chain(keys).collect(),
         locked_until: page.time_opt(profile.locked_until(&page)),
         can_unlock: page.can().credentials_reset,
+        add_email: !machine && page.can().users_write && profile.user.email.is_none(),
+        add_phone: !machine && page.can().users_write && profile.user.phone.is_none(),
         required: (!machine).then(|| required(&page, &profile)),
     };
     let at = at(&page, &profile.user, Some("Authenticators"));

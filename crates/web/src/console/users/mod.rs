@@ -2,6 +2,7 @@
 
 mod actions;
 mod activity;
+mod add_contact;
 mod attributes;
 mod authenticator;
 mod authenticators;
@@ -18,6 +19,7 @@ mod list;
 mod new;
 mod notifications;
 mod organizations;
+mod resets;
 mod roles;
 mod sessions;
 mod show;
@@ -66,6 +68,10 @@ pub(super) fn router() -> Router<Web> {
         )
         .route(&user("/unlock"), post(authenticator::unlock))
         .route(&user("/recovery-codes"), get(authenticator::confirm_codes).post(authenticator::issue_codes))
+        .route(&user("/send-reset"), get(resets::confirm).post(resets::send))
+        .route(&user("/reset-requests/{request}/cancel"), post(resets::cancel))
+        .route(&user("/add-email"), get(add_contact::show_email).post(add_contact::add_email))
+        .route(&user("/add-phone"), get(add_contact::show_phone).post(add_contact::add_phone))
         .route(&user("/require-otp"), post(authenticator::require_otp))
         .route(&user("/cancel-action"), post(authenticator::cancel_action))
         .route(&user("/keys/new"), get(authenticators::new_key).post(authenticators::create_key))

@@ -1,7 +1,7 @@
 //! The Notifications tab: every message to the user and how far it has come.
 
 use denizen_model::{
-    messages::{Message, MessageState},
+    messages::{Channel, Message, MessageState},
     pages::Cursor,
 };
 use denizen_ops::messages;
@@ -34,6 +34,11 @@ struct NotificationsTab {
 struct Line {
     subject: String,
     template: &'static str,
+    sms: bool,
+    channel: &'static str,
+    /// What it carries, for its expiry.
+    carries: &'static str,
+    template_error: Option<String>,
     recipient: String,
     state: Label,
     created_at: TimeView,
@@ -60,6 +65,10 @@ fn line(page: &ConsoleCx, message: Message) -> Line {
     Line {
         state: state(&message),
         template: message.template.label(),
+        sms: message.channel == Channel::Sms,
+        channel: message.channel.label(),
+        carries: if message.template.needs() == Some("code") { "Code" } else { "Link" },
+        template_error: message.template_error,
         subject: message.subject,
         recipient: message.recipient,
         created_at: page.time(message.created_at),

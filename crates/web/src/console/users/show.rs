@@ -93,6 +93,7 @@ struct Fact {
 
 #[derive(Serialize)]
 struct Actions {
+    send_reset: bool,
     set_password: bool,
     temporary_password: bool,
     revoke_sessions: bool,
@@ -201,6 +202,7 @@ impl Profile {
             identifiers: email.chain(username).chain(phone).collect(),
             facts: self.facts(page),
             actions: Actions {
+                send_reset: human && user.enabled && can.credentials_reset,
                 set_password: human && can.credentials_set,
                 temporary_password: human && can.credentials_set,
                 revoke_sessions: can.sessions_revoke && self.live_sessions(page) > 0,

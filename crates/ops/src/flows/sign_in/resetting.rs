@@ -1,0 +1,103 @@
+//! A sign-in that began with the link of a reset: it gets to its destination by way of the reset alone.
+
+use denizen_model::{
+    ResetRequestId, Timestamp, UserId,
+    authenticators::{Authenticator, AuthenticatorType, RequiredAction},
+    reset_requests::ResetKind,
+    users::User,
+};
+use denizen_store::{self as store, WriteTx};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    flow::{Flow, PROOF_FOR, Proof},
+    flow_expired,
+};
+use crate::{
+    Result,
+    flows::{
+        reset,
+        rules::{Standing, Used},
+    },
+};
+
+/// What the link is for, until that is done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Resetting {
+    pub(super) user: UserId,
+    pub(super) kind: ResetKind,
+    /// The agent's request: once it is cancelled the sign-in leads nowhere.
+    pub(super) request: Option<ResetRequestId>,
+}
+
+impl Resetting {
+    fn action(&self) -> Option<RequiredAction> {
+        self.kind.action()
+    }
+
+    /// How the user stands as far as this sign-in goes: the reset is required, and what was lost is not asked for.
+    pub(super) fn applied(&self, mut standing: Standing) -> Standing {
+        standing.actions.extend(self.action().filter(|action| !standing.actions.contains(action)));
+        if self.kind == ResetKind::Otp {
+            let lost = [AuthenticatorType::Totp, AuthenticatorType::RecoveryCodes];
+            standing.authenticators.retain(|one| !lost.contains(&one.kind));
+        }
+        standing
+    }
+
+    /// Whether the link is the second proof: after a password, where the second step is what was lost.
+    pub(super) fn is_second_proof(&self, proof: &Proof) -> bool {
+        self.kind == ResetKind::Otp && proof.used.iter().any(|used| used.kind == AuthenticatorType::Password)
+    }
+}
+
+impl Flow {
+    /// The same sign-in as a link of a reset begins it. The link is the first proof, or proves nothing by itself.
+    pub(in crate::flows) fn resetting(
+        mut self,
+        now: Timestamp,
+        user: &User,
+        kind: ResetKind,
+        request: Option<ResetRequestId>,
+        is_proof: bool,
+    ) -> Self {
+        if is_proof {
+            let link = AuthenticatorType::MagicLink;
+            let used = Used { id: Authenticator::of_address(user.id, link, "", now).id, kind: link };
+            self = self.proved(now, user.id, used);
+            if let Some(proof) = &mut self.proof {
+                proof.by_reset_link = true;
+            }
+        }
+        self.expires_at = now.plus(PROOF_FOR);
+        self.resetting = Some(Resetting { user: user.id, kind, request });
+        self
+    }
+
+    /// Notes in the transaction of a step that a reset is done, whatever it was that asked for it. Answers how events
+    /// tell by what way: `link` or `sign-in`, and the agent's request that waited.
+    ///
+    /// # Errors
+    /// When the link's reset was cancelled since.
+    pub(super) fn complete_in(
+        &self,
+        tx: &mut WriteTx<'_>,
+        user: &User,
+        kind: ResetKind,
+    ) -> Result<(&'static str, Option<ResetRequestId>)> {
+        let by_link = self.resetting.as_ref().filter(|resetting| resetting.kind == kind);
+        if let Some(request) = by_link.and_then(|resetting| resetting.request)
+            && !store::reset_requests::stands(tx, user.realm_id, user.id, request)?
+        {
+            return Err(flow_expired());
+        }
+        let waited = reset::close_in(tx, user.id, kind)?;
+        Ok((if by_link.is_some() { "link" } else { "sign-in" }, waited))
+    }
+
+    /// The same sign-in once the reset is done that it began for.
+    pub(super) fn reset_done(mut self, kind: ResetKind) -> Self {
+        self.resetting = self.resetting.filter(|resetting| resetting.kind != kind);
+        self
+    }
+}
