@@ -8,7 +8,7 @@ use tokio::sync::{Notify, RwLock};
 
 use crate::{
     Error, RealmState, Result,
-    crypto::{Hasher, MacKey, MasterKey, Rng, Sealer, password},
+    crypto::{Hasher, MacKey, MasterKey, Rng, Sealer, password, webauthn::Asker},
     limits::Limits,
     messages::{Mail, Mailer},
     oauth::access_tokens::VerifiedTokens,
@@ -58,6 +58,7 @@ struct Inner {
     mailer: Mailer,
     limits: Limits,
     breaches: Breaches,
+    passkeys: Option<Asker>,
 }
 
 /// The realms that were read, by both names they go by.
@@ -95,6 +96,7 @@ impl App {
         let app = Self {
             inner: Arc::new(Inner {
                 db,
+                passkeys: Asker::at(&config.public_url),
                 public_url: config.public_url,
                 clock: config.clock,
                 rng: config.rng,
@@ -177,6 +179,11 @@ impl App {
 
     pub(crate) fn breaches(&self) -> &Breaches {
         &self.inner.breaches
+    }
+
+    /// What asks for passkeys; none where the public address is one that they cannot belong to.
+    pub(crate) fn passkeys(&self) -> Option<&Asker> {
+        self.inner.passkeys.as_ref()
     }
 
     /// Ten random bytes for an id.

@@ -25,6 +25,8 @@ mod oauth;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod passkeys;
+#[cfg(test)]
 mod relying_parties;
 #[cfg(test)]
 mod two_steps;

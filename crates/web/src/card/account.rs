@@ -1,5 +1,7 @@
 //! The account page: who is signed in, where, and the way out. More of it comes with the account pages proper.
 
+mod passkeys;
+
 use axum::{
     Router,
     extract::{Path, State},
@@ -28,6 +30,7 @@ pub(crate) fn router() -> Router<Web> {
         .route("/realms/{realm}", get(root))
         .route("/realms/{realm}/account", get(overview))
         .route("/realms/{realm}/account/sign-out", post(leave))
+        .merge(passkeys::router())
 }
 
 #[derive(Serialize)]

@@ -8,6 +8,7 @@ mod languages;
 mod list;
 mod mail;
 mod pages;
+mod passkeys;
 mod passwords;
 mod profile;
 mod safety;

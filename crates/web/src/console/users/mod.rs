@@ -68,6 +68,7 @@ pub(super) fn router() -> Router<Web> {
         .route(&user("/unlock"), post(authenticator::unlock))
         .route(&user("/recovery-codes"), get(authenticator::confirm_codes).post(authenticator::issue_codes))
         .route(&user("/require-otp"), post(authenticator::require_otp))
+        .route(&user("/require-passkey"), post(authenticator::require_passkey))
         .route(&user("/cancel-action"), post(authenticator::cancel_action))
         .route(&user("/keys/new"), get(authenticators::new_key).post(authenticators::create_key))
         .route(&user("/keys/{key}/regenerate"), get(authenticators::confirm_new).post(authenticators::regenerate_key))
