@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// The longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 32 * 1024;
 
+/// The longest credential id there is (WebAuthn, section 4), in bytes.
+const MAX_ID: usize = 1023;
+
 /// Puts questions for the host of the public address.
 pub struct Asker {
     webauthn: Webauthn,
@@ -258,6 +261,9 @@ impl Asker {
         let key = self.webauthn.finish_passkey_registration(&answer, &making.state)?;
         if answer.extensions.cred_props.as_ref().and_then(|props| props.rk) == Some(false) {
             return Err(Refusal::NotDiscoverable);
+        }
+        if key.cred_id().len() > MAX_ID {
+            return Err(Refusal::Unreadable);
         }
         let provider = aaguid(&answer.response.attestation_object).and_then(provider);
         Ok(Made { key: Key(key), provider })
