@@ -94,7 +94,7 @@ async fn a_passkey_is_made_and_signs_in_by_button_by_autofill_and_as_the_second_
     leave(&browser).await;
     browser.open(&account).await;
     browser.sign_in(ANA, PASSWORD).await;
-    browser.sees("Your password was right").await;
+    browser.sees("One more step").await;
     browser.click("Use a passkey").await;
     is_in(&browser).await;
     assert_eq!(amr(&api, &user).await, json!(["pwd", "hwk", "user", "mfa"]));
@@ -168,8 +168,8 @@ async fn every_passkey_page_is_for_everybody() {
     browser.find(".card-links a").await.click().await.unwrap();
     browser.find("input[name=code]").await;
     look.keep(&browser, "second-factor-other-way").await;
-    browser.click("Use a passkey").await;
-    browser.sees("Your password was right").await;
+    browser.click("Use a passkey instead").await;
+    browser.sees("One more step").await;
 
     // A wrong one, and somebody who presses "cancel".
     leave(&browser).await;
