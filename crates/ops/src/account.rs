@@ -49,7 +49,7 @@ fn own(cx: &Cx, user: &User) -> Cx {
 
 /// The user as they are by now, if the session that they came with still lives: it may have been ended since the
 /// request began, by somebody who means to keep exactly this request out.
-fn present(tx: &mut ReadTx<'_>, cx: &Cx, signed_in: &SignedIn) -> Result<User> {
+pub(crate) fn present(tx: &mut ReadTx<'_>, cx: &Cx, signed_in: &SignedIn) -> Result<User> {
     let session = store::sessions::find(tx, signed_in.session.id)?;
     if !session.is_some_and(|session| session.is_live(cx.now) && session.user_id == signed_in.user.id) {
         return Err(Error::unauthenticated());

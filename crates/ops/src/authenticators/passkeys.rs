@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Actor, App, Cx, Error, RealmState, Result,
+    account::{Fresh, present},
     crypto::webauthn::{Answer, AskedFor, Asker, Key, Made, Making, Proved, Refusal},
     cx::Detail,
     sessions::SignedIn,
@@ -23,8 +24,6 @@ use crate::{
 const MOST: usize = 30;
 /// How long a user may take to add one.
 const ADD_WITHIN: Duration = Duration::from_secs(900);
-/// How recently a user must have signed in to change what they sign in with.
-pub const FRESH_SIGN_IN: Duration = Duration::from_secs(900);
 /// What a question that was answered is noted under.
 const ANSWERED: &str = "passkey-question";
 /// How long it is noted: longer than any question can be answered.
@@ -241,12 +240,6 @@ fn purpose(realm: &RealmState) -> String {
     format!("add-passkey {}", realm.realm.id)
 }
 
-/// Whether somebody signed in recently enough to change what they sign in with.
-#[must_use]
-pub fn is_fresh(cx: &Cx, signed_in: &SignedIn) -> bool {
-    cx.now.since(signed_in.session.authenticated_at) < FRESH_SIGN_IN
-}
-
 /// The user's own passkeys.
 ///
 /// # Errors
@@ -260,11 +253,9 @@ pub async fn list_own(app: &App, signed_in: &SignedIn) -> Result<Vec<Authenticat
 /// Begins to add a passkey to the user's own.
 ///
 /// # Errors
-/// When they did not sign in recently, or the public address is none that passkeys can belong to.
-pub async fn begin_own(app: &App, cx: &Cx, realm: &RealmState, signed_in: &SignedIn) -> Result<AddPage> {
-    if !is_fresh(cx, signed_in) {
-        return Err(Error::reauthentication_required());
-    }
+/// When the public address is none that passkeys can belong to.
+pub async fn begin_own(app: &App, cx: &Cx, realm: &RealmState, fresh: &Fresh) -> Result<AddPage> {
+    let signed_in = fresh.signed_in();
     let making = ask_to_make(app, realm, &signed_in.user).await?;
     let options = making.options();
     let adding = Adding { making, session: signed_in.session.id, expires_at: cx.now.plus(ADD_WITHIN) };
@@ -275,18 +266,16 @@ pub async fn begin_own(app: &App, cx: &Cx, realm: &RealmState, signed_in: &Signe
 /// Adds the passkey that the browser has made; or answers the locale's id of what was wrong with it.
 ///
 /// # Errors
-/// When the page was too old or another session's, or they did not sign in recently.
+/// When the page was too old or another session's, or their session has ended.
 pub async fn finish_own(
     app: &App,
     cx: &Cx,
     realm: &RealmState,
-    signed_in: &SignedIn,
+    fresh: &Fresh,
     state: &str,
     answer: &str,
 ) -> Result<std::result::Result<(), &'static str>> {
-    if !is_fresh(cx, signed_in) {
-        return Err(Error::reauthentication_required());
-    }
+    let signed_in = fresh.signed_in();
     let too_old = || Error::conflict("flow-expired", "This page is too old. Open it again.");
     let plain = app.sealer().open(&purpose(realm), state).map_err(|_| too_old())?;
     let adding: Adding = serde_json::from_slice(&plain).map_err(|_| too_old())?;
@@ -299,11 +288,10 @@ pub async fn finish_own(
         Ok(new) => new,
         Err(why) => return refused(app, &own, &user, adding.session, why).await,
     };
-    let (app2, cx2, who) = (app.clone(), own.clone(), user.clone());
+    let (app2, cx2, who) = (app.clone(), own.clone(), signed_in.clone());
     let kept = app
         .write(cx, move |mut tx| {
-            let user = store::users::find(&mut tx, who.realm_id, who.id)?.filter(|user| user.enabled);
-            let user = user.ok_or_else(too_old)?;
+            let user = present(&mut tx, &cx2, &who)?;
             match insert_in(&mut tx, &app2, &cx2, &user, &new)? {
                 Ok(mut event) => {
                     event.session_id = Some(adding.session);

@@ -2,11 +2,13 @@
 
 use axum::{Router, routing::get};
 use denizen_model::{
-    authenticators::LockoutRule,
+    authenticators::{AuthenticatorType, LockoutRule},
     locales::Language,
-    realms::{ApiKeyStorage, Realm, RealmSettings, SecondFactor},
+    realms::{ApiKeyStorage, Realm, RealmSettings, SECOND_FACTORS, SIGN_IN_METHODS, SecondFactor},
 };
 use denizen_ops::{
+    App,
+    authenticators::passkeys,
     messages::{self, MailStatus},
     passwords::{self, Source},
     realms,
@@ -31,8 +33,20 @@ struct SettingsPage {
     mail: MailView,
     /// What breached passwords are looked up in.
     breaches: String,
+    sign_in_methods: Vec<MethodChoice>,
+    second_factors: Vec<MethodChoice>,
     values: Values,
     errors: Errors,
+}
+
+/// Something that people can sign in with, or prove second.
+#[derive(Serialize)]
+struct MethodChoice {
+    name: &'static str,
+    title: &'static str,
+    /// What it does, or what it lacks here.
+    help: String,
+    ticked: bool,
 }
 
 /// How messages go: what the operator configured, to be seen here.
@@ -93,6 +107,10 @@ struct Values {
     password_block_breached: bool,
     password_history: String,
     self_deletion: bool,
+    #[serde(skip)]
+    sign_in_methods: Vec<AuthenticatorType>,
+    #[serde(skip)]
+    second_factors: Vec<AuthenticatorType>,
 }
 
 /// A language that pages can be in.
@@ -130,6 +148,66 @@ fn ticked_languages(typed: &Fields, before: &[Language]) -> Vec<Language> {
     let kept = before.iter().copied().filter(|language| ticked.contains(language));
     let new = Language::ALL.iter().copied().filter(|language| ticked.contains(language) && !before.contains(language));
     kept.chain(new).collect()
+}
+
+/// The ticked ways of a set of boxes: those that were ticked keep their order, new ones come after them. Of a form
+/// without the boxes, those before stay.
+fn ticked_methods(typed: &Fields, field: &str, before: &[AuthenticatorType]) -> Vec<AuthenticatorType> {
+    let sent = typed.all(field);
+    if sent.is_empty() {
+        return before.to_vec();
+    }
+    let mut ticked: Vec<AuthenticatorType> = Vec::new();
+    for kind in sent.into_iter().filter_map(AuthenticatorType::from_name) {
+        if !ticked.contains(&kind) {
+            ticked.push(kind);
+        }
+    }
+    let kept = before.iter().copied().filter(|kind| ticked.contains(kind));
+    let new = ticked.iter().copied().filter(|kind| !before.contains(kind));
+    kept.chain(new).collect()
+}
+
+/// What a way to prove who one is does, as the first step or as the second.
+const fn about(kind: AuthenticatorType, first: bool) -> &'static str {
+    match (kind, first) {
+        (AuthenticatorType::Passkey, true) => "Both steps at once, where the device verifies its user.",
+        (AuthenticatorType::MagicLink, _) => "Sent by mail; whoever opens it is signed in.",
+        (AuthenticatorType::EmailCode, true) => "Sent by mail, to be typed into the page that asked for it.",
+        (AuthenticatorType::EmailCode, false) => "Sent by mail to a verified address.",
+        (AuthenticatorType::SmsCode, true) => "Sent to their phone, to be typed into the page that asked for it.",
+        (AuthenticatorType::SmsCode, false) => "Sent by SMS to a verified number.",
+        (AuthenticatorType::Totp, _) => "Six digits that change every half minute.",
+        _ => "",
+    }
+}
+
+/// What a way needs that is not configured where Denizen is started, so that it is not offered to anybody.
+fn lacks(app: &App, kind: AuthenticatorType) -> Option<&'static str> {
+    match kind {
+        AuthenticatorType::EmailCode | AuthenticatorType::MagicLink if !app.sends_mail() => {
+            Some("Not offered yet: no mail server is configured.")
+        }
+        AuthenticatorType::SmsCode if !app.sms_configured() => Some("Not offered yet: no SMS gateway is configured."),
+        AuthenticatorType::Passkey if !passkeys::are_available(app) => {
+            Some("Not offered yet: the public address has no host name.")
+        }
+        _ => None,
+    }
+}
+
+/// The boxes of what can stand in a setting, in the order of the list.
+fn methods(app: &App, all: &[AuthenticatorType], ticked: &[AuthenticatorType], first: bool) -> Vec<MethodChoice> {
+    let choice = |kind: &AuthenticatorType| {
+        let told = [about(*kind, first), lacks(app, *kind).unwrap_or_default()];
+        MethodChoice {
+            name: kind.as_str(),
+            title: kind.title(),
+            help: told.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" "),
+            ticked: ticked.contains(kind),
+        }
+    };
+    all.iter().map(choice).collect()
 }
 
 /// What breached passwords are looked up in, and what holds when that does not answer.
@@ -227,6 +305,8 @@ impl Values {
             password_block_breached: settings.password_block_breached,
             password_history: settings.password_history.to_string(),
             self_deletion: settings.self_deletion,
+            sign_in_methods: settings.sign_in_methods.clone(),
+            second_factors: settings.second_factors.clone(),
         }
     }
 
@@ -263,6 +343,8 @@ impl Values {
             password_block_breached: typed.ticked("password_block_breached"),
             password_history: text("password_history"),
             self_deletion: typed.ticked("self_deletion"),
+            sign_in_methods: ticked_methods(typed, "sign_in_methods", &before.sign_in_methods),
+            second_factors: ticked_methods(typed, "second_factors", &before.second_factors),
         }
     }
 }
@@ -271,7 +353,10 @@ async fn settings_page(page: &ConsoleCx, version: i64, values: Values, errors: E
     let fine = errors.is_empty();
     let mail = messages::status(page.app(), page.cx(), page.may()?).await?.into();
     let breaches = breaches(passwords::source(page.app(), page.cx(), page.may()?));
-    let content = SettingsPage { version: version.to_string(), mail, breaches, values, errors };
+    let sign_in_methods = methods(page.app(), SIGN_IN_METHODS, &values.sign_in_methods, true);
+    let second_factors = methods(page.app(), SECOND_FACTORS, &values.second_factors, false);
+    let version = version.to_string();
+    let content = SettingsPage { version, mail, breaches, sign_in_methods, second_factors, values, errors };
     let (template, at) = ("console/settings/show.html", At::top(Section::Settings, "Settings"));
     if fine { page.page(template, at, &content) } else { page.refused(template, at, &content) }
 }
@@ -300,6 +385,8 @@ fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors>
         access_token_seconds: read("access_token_minutes", MINUTE, before.access_token_seconds, &mut errors),
         refresh_token_seconds: read("refresh_token_days", DAY, before.refresh_token_seconds, &mut errors),
         audit_retention_days: small("audit_retention_days", before.audit_retention_days, &mut errors),
+        sign_in_methods: ticked_methods(typed, "sign_in_methods", &before.sign_in_methods),
+        second_factors: ticked_methods(typed, "second_factors", &before.second_factors),
         second_factor: SecondFactor::from_name(typed.text("second_factor")).unwrap_or(before.second_factor),
         remembered_device_seconds: read("remembered_device_days", DAY, before.remembered_device_seconds, &mut errors),
         password_lockout: LockoutRule {
@@ -365,7 +452,7 @@ fn bounds_in_unit(message: &str, unit: u64) -> String {
 }
 
 async fn save(page: ConsoleCx, Posted(typed): Posted) -> Answer {
-    const SHOWN: [&str; 20] = [
+    const SHOWN: [&str; 22] = [
         "display_name",
         "password_min_length",
         "session_idle_seconds",
@@ -373,6 +460,8 @@ async fn save(page: ConsoleCx, Posted(typed): Posted) -> Answer {
         "access_token_seconds",
         "refresh_token_seconds",
         "audit_retention_days",
+        "sign_in_methods",
+        "second_factors",
         "second_factor_roles",
         "remembered_device_seconds",
         "password_lockout.attempts",

@@ -20,7 +20,7 @@ use denizen_ops::{
         Fresh,
         authenticators::{self, Kept, apps_are_used, can_be_named, recovery_codes_are_used},
     },
-    authenticators::Listed,
+    authenticators::{Listed, passkeys::are_available},
     crypto::Secret,
     flows::sign_in::actions::TotpSetUp,
     sessions::SignedIn,
@@ -29,8 +29,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::{
-    Navigation, contact::FieldPage, device_words, enter, enter_fresh, enter_fresh_form, href, mendable, password,
-    status_of,
+    Navigation, contact::FieldPage, device_words, enter, enter_fresh, enter_fresh_form, href, mendable, passkeys,
+    password, status_of,
 };
 use crate::{
     Web,
@@ -62,6 +62,7 @@ struct AuthenticatorsPage {
     password_href: Option<String>,
     app_href: Option<String>,
     recovery_codes_href: Option<String>,
+    passkeys_href: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -217,6 +218,7 @@ async fn show(
         password_href: (passwords && !has(AuthenticatorType::Password)).then(|| href(realm, password::PATH)),
         app_href: (apps_are_used(settings) && !has(AuthenticatorType::Totp)).then(|| href(realm, APP)),
         recovery_codes_href: (codes && !has(AuthenticatorType::RecoveryCodes)).then(|| href(realm, RECOVERY_CODES)),
+        passkeys_href: are_available(&web.app).then(|| href(realm, passkeys::PATH)),
         rows,
     };
     Ok(page(web, StatusCode::OK, "card/account/authenticators.html", &context))

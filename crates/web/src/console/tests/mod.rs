@@ -9,6 +9,7 @@ mod languages;
 mod list;
 mod mail;
 mod messages;
+mod methods;
 mod pages;
 mod passkeys;
 mod passwords;

@@ -376,7 +376,7 @@ async fn the_account_page_wants_a_recent_sign_in_and_its_own_session() {
     server.pass(Duration::from_secs(901));
     let page = browser.get(address).await;
     page.sees("Prove once more that it is you.").sees(ANA);
-    send(&mut browser, &next, &made).await.sees("Prove once more that it is you.");
+    assert_eq!(send(&mut browser, &next, &made).await.location(), address);
     // With the passkey, for one.
     let asked = form(&page);
     let answer = device.answer(&asked.options);

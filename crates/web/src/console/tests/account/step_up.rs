@@ -6,13 +6,14 @@ use crate::console::tests::support::{PASSWORD, Server};
 const NEW: &str = "seven green bicycles";
 
 /// Every form that changes a way to sign in, with what would do it.
-const FORMS: [(&str, &[(&str, &str)]); 7] = [
+const FORMS: [(&str, &[(&str, &str)]); 8] = [
     ("/password", &[("current_password", PASSWORD), ("password", NEW), ("password_again", NEW)]),
     ("/email", &[("value", "new@example.com")]),
     ("/phone", &[("value", "+4930123456")]),
     ("/username", &[("value", "anna")]),
     ("/authenticators/app", &[("state", "x"), ("code", "000000")]),
     ("/authenticators/recovery-codes", &[]),
+    ("/passkeys", &[("state", "x"), ("answer", "{}")]),
     ("/delete", &[("current_password", PASSWORD), ("sure", "true")]),
 ];
 
@@ -34,7 +35,7 @@ async fn whoever_signed_in_long_ago_signs_in_again_and_comes_back() {
     server.pass(LONG);
     for (path, fields) in FORMS {
         let page = ana.get(&at(path)).await;
-        page.is(StatusCode::OK).sees("Enter your password").sees(ANA).lacks("class=\"account\"");
+        page.is(StatusCode::OK).sees("Prove once more that it is you.").sees(ANA).lacks("class=\"account\"");
         let answer = ana.post(&at(path), fields).await;
         answer.is(StatusCode::SEE_OTHER);
         assert_eq!(answer.location(), at(path));
