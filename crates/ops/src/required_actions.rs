@@ -6,12 +6,14 @@ use denizen_model::{
     events::EventType,
     permissions::markers::{CredentialsReset, UsersRead},
     reset_requests::{ResetKind, ResetRequest},
-    users::UserKind,
+    users::{User, UserKind, VerificationState},
 };
-use denizen_store::{self as store, Events};
+use denizen_store::{self as store, Events, ReadTx};
 
 use crate::{
-    App, Cx, Error, May, Result, admins,
+    App, Cx, Error, May, Result,
+    account::profile::missing_of,
+    admins,
     authenticators::{passkeys, require_password_reset},
     cx::Detail,
     flows::reset::close_in,
@@ -52,10 +54,40 @@ pub async fn list(app: &App, _cx: &Cx, may: May<UsersRead>, user: UserId) -> Res
         .await
 }
 
+/// Whether the server can do what an action needs.
+fn check_possible(app: &App, action: RequiredAction) -> Result<()> {
+    match action {
+        RequiredAction::RegisterPasskey => passkeys::asker(app).map(drop),
+        RequiredAction::VerifyEmail if !app.sends_mail() => {
+            Err(Error::conflict("no-mail-server", "No mail server is configured, so no code could be sent."))
+        }
+        RequiredAction::VerifyPhone if !app.sms_configured() => {
+            Err(Error::conflict("no-sms-gateway", "No SMS gateway is configured, so no code could be sent."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether what an action asks for is there. An address that is not there yet may still be asked to be confirmed, once
+/// there is one.
+fn is_done_in(tx: &mut ReadTx<'_>, user: &User, action: RequiredAction) -> Result<bool> {
+    let verified = VerificationState::Verified;
+    Ok(match action {
+        RequiredAction::VerifyEmail => user.email.is_some() && user.email_state == verified,
+        RequiredAction::VerifyPhone => user.phone.is_some() && user.phone_state == verified,
+        RequiredAction::CompleteProfile => {
+            let definitions = store::attribute_definitions::list(tx, user.realm_id)?;
+            user.given_name.is_some() && user.family_name.is_some() && missing_of(&definitions, user).is_empty()
+        }
+        _ => false,
+    })
+}
+
 /// Requires something, or no longer requires it.
 ///
 /// # Errors
-/// Code `unchanged` when it is so already; or when the user is a machine.
+/// Code `unchanged` when it is so already; `done-already` when there is nothing left to do; or when the user is a
+/// machine, or the server cannot send what it takes.
 pub async fn set(
     app: &App,
     cx: &Cx,
@@ -67,8 +99,8 @@ pub async fn set(
     if action == RequiredAction::UpdatePassword {
         return require_password_reset(app, cx, may, user, required).await;
     }
-    if required && action == RequiredAction::RegisterPasskey {
-        passkeys::asker(app)?;
+    if required {
+        check_possible(app, action)?;
     }
     let (app2, cx2, realm) = (app.clone(), cx.clone(), may.realm());
     app.write(cx, move |mut tx| {
@@ -76,6 +108,9 @@ pub async fn set(
         admins::check_power_over(&mut tx, &cx2, &user)?;
         if user.kind == UserKind::Machine {
             return Err(Error::conflict("machine", "A machine does not sign in on pages."));
+        }
+        if required && is_done_in(&mut tx, &user, action)? {
+            return Err(Error::conflict("done-already", "There is nothing left to do."));
         }
         let changed = if required {
             store::required_actions::add(&mut tx, realm, user.id, action, cx2.now)?

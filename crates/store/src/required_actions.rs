@@ -1,6 +1,10 @@
 //! What users must do before they reach their destination. A new password is a flag in the record itself.
 
-use denizen_model::{RealmId, Timestamp, UserId, authenticators::RequiredAction};
+use denizen_model::{
+    RealmId, Timestamp, UserId,
+    authenticators::RequiredAction,
+    users::{User, VerificationState},
+};
 
 use crate::{
     error::Result,
@@ -38,6 +42,19 @@ pub fn add(tx: &mut WriteTx<'_>, realm: RealmId, user: UserId, action: RequiredA
         reindex(tx, realm, user)?;
     }
     Ok(added)
+}
+
+/// Asks no more that an address is confirmed that has just been, in whatever way. The caller indexes the user.
+pub(crate) fn note_verified(tx: &mut WriteTx<'_>, before: &User, user: &User) -> Result<()> {
+    let verified = VerificationState::Verified;
+    let states = [
+        (RequiredAction::VerifyEmail, before.email_state, user.email_state),
+        (RequiredAction::VerifyPhone, before.phone_state, user.phone_state),
+    ];
+    for (action, _, _) in states.into_iter().filter(|(_, before, after)| before != after && *after == verified) {
+        tx.execute(&REMOVE, params![user.realm_id, user.id, action.as_str()])?;
+    }
+    Ok(())
 }
 
 /// Asks for it no more. Answers whether it was asked for.

@@ -33,6 +33,7 @@ pub(crate) use list::{all_texts, statements as list_statements};
 use crate::{
     duplicates,
     error::Result,
+    required_actions,
     sql::statements,
     tx::{ReadTx, WriteTx},
     value::{Row, Value, params, to_json},
@@ -228,6 +229,7 @@ pub fn update(tx: &mut WriteTx<'_>, before: &User, user: &User) -> Result<bool> 
         return Ok(false);
     }
     duplicates::update(tx, before, user)?;
+    required_actions::note_verified(tx, before, user)?;
     let context = IndexContext::load(tx, user.realm_id)?;
     let held = index::held(tx, user.realm_id, user.id)?;
     index::put(tx, &context, user, &held)?;

@@ -11,6 +11,12 @@ text_enum! {
         ConfigureOtp = "configure_otp",
         /// Make a passkey; those there are stay valid.
         RegisterPasskey = "register_passkey",
+        /// Confirm the email by a code. Asked for once there is one; done as soon as it is verified in whatever way.
+        VerifyEmail = "verify_email",
+        /// Confirm the phone number by a code. As with the email.
+        VerifyPhone = "verify_phone",
+        /// Give the names and the required attributes that people may edit themselves, as far as they are missing.
+        CompleteProfile = "complete_profile",
     }
 }
 
@@ -22,6 +28,9 @@ impl RequiredAction {
             Self::UpdatePassword => "Update password",
             Self::ConfigureOtp => "Set up an authenticator app",
             Self::RegisterPasskey => "Make a passkey",
+            Self::VerifyEmail => "Verify the email",
+            Self::VerifyPhone => "Verify the phone number",
+            Self::CompleteProfile => "Complete the profile",
         }
     }
 }

@@ -216,7 +216,14 @@ pub const FILTERS: &[FilterSpec] = &[
     spec(
         "required_action",
         "Required action",
-        FilterValues::OneOf(&["update_password", "configure_otp", "register_passkey"]),
+        FilterValues::OneOf(&[
+            "update_password",
+            "configure_otp",
+            "register_passkey",
+            "verify_email",
+            "verify_phone",
+            "complete_profile",
+        ]),
     ),
     spec("created", "Created", FilterValues::Span),
     spec("created_after", "Created after", FilterValues::Time),

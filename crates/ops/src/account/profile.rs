@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use denizen_model::{
-    attribute_definitions::AttributeAccess,
+    attribute_definitions::{AttributeAccess, AttributeDefinition},
     events::EventType,
     users::{User, UserPatch, VerificationState, check_user},
     validation::FieldErrors,
 };
-use denizen_store::Events;
+use denizen_store::{Events, WriteTx};
 use serde_json::{Map, Value};
 
 use super::{Fresh, event, own, present};
@@ -47,22 +47,41 @@ pub async fn update(
     if_version: i64,
 ) -> Result<User> {
     let mut errors = FieldErrors::new();
+    check_own(realm, &wanted, &mut errors);
+    errors.into_result()?;
+    change(app, cx, realm, signed_in, wanted.into_patch(), Some(if_version)).await
+}
+
+impl Own {
+    pub(crate) fn into_patch(self) -> UserPatch {
+        UserPatch {
+            given_name: self.given_name.map(Some),
+            family_name: self.family_name.map(Some),
+            locale: self.locale.map(Some),
+            zoneinfo: self.zoneinfo.map(Some),
+            attributes: Some(self.attributes),
+            ..UserPatch::default()
+        }
+    }
+}
+
+/// Notes the attributes that are not the user's to change.
+pub(crate) fn check_own(realm: &RealmState, wanted: &Own, errors: &mut FieldErrors) {
     for key in wanted.attributes.keys() {
         let definition = realm.attributes.get(key);
         if definition.is_none_or(|definition| definition.spec.self_service != AttributeAccess::Edit) {
             errors.add(&format!("attributes.{key}"), "Only an administrator can change this.");
         }
     }
-    errors.into_result()?;
-    let patch = UserPatch {
-        given_name: wanted.given_name.map(Some),
-        family_name: wanted.family_name.map(Some),
-        locale: wanted.locale.map(Some),
-        zoneinfo: wanted.zoneinfo.map(Some),
-        attributes: Some(wanted.attributes),
-        ..UserPatch::default()
-    };
-    change(app, cx, realm, signed_in, patch, Some(if_version)).await
+}
+
+/// The attributes that are required and missing, of those that the user may give themselves.
+pub(crate) fn missing_of(definitions: &[AttributeDefinition], user: &User) -> Vec<String> {
+    let own = definitions
+        .iter()
+        .filter(|definition| definition.spec.required && definition.spec.self_service == AttributeAccess::Edit);
+    let missing = own.filter(|definition| user.attributes.get(&definition.key).is_none_or(Value::is_null));
+    missing.map(|definition| definition.key.clone()).collect()
 }
 
 /// Replaces the user's own number, which nobody has confirmed then; an empty text removes it.
@@ -103,25 +122,38 @@ async fn change(
     let (app2, own, realm, signed_in) = (app.clone(), own(cx, &signed_in.user), realm.clone(), signed_in.clone());
     app.write(cx, move |mut tx| {
         let before = present(&mut tx, &own, &signed_in)?;
-        if if_version.is_some_and(|version| version != before.version) {
-            return Err(Error::changed());
-        }
-        let settings = &realm.realm.settings;
-        let (mut user, mut errors) = (before.clone(), FieldErrors::new());
-        apply(&mut user, patch.clone(), settings.username_changeable, &mut errors);
-        let undeclared = settings.undeclared_attributes_allowed;
-        realm.attributes.check(undeclared, Some(&before.attributes), &user.attributes, &mut errors);
-        check_user(&user, &mut errors);
-        errors.into_result()?;
-        if user == before {
-            return Ok(tx.unaudited("nothing was changed", user)?);
-        }
-        let changes = differences(&before, &user);
+        let (user, changes) = change_in(&mut tx, &own, &realm, before, patch.clone(), if_version)?;
+        let Some(changes) = changes else { return Ok(tx.unaudited("nothing was changed", user)?) };
         let event = event(&app2, &own, EventType::UserUpdated, &user, &signed_in).detail("changes", changes);
-        let user = store_in(&mut tx, &own, &before, user)?;
         Ok(tx.commit(Events::from(event), user)?)
     })
     .await
+}
+
+/// Changes a user's own record; answers it as it is stored, and what was changed in it, if anything was.
+pub(crate) fn change_in(
+    tx: &mut WriteTx<'_>,
+    own: &Cx,
+    realm: &RealmState,
+    before: User,
+    patch: UserPatch,
+    if_version: Option<i64>,
+) -> Result<(User, Option<Map<String, Value>>)> {
+    if if_version.is_some_and(|version| version != before.version) {
+        return Err(Error::changed());
+    }
+    let settings = &realm.realm.settings;
+    let (mut user, mut errors) = (before.clone(), FieldErrors::new());
+    apply(&mut user, patch, settings.username_changeable, &mut errors);
+    let undeclared = settings.undeclared_attributes_allowed;
+    realm.attributes.check(undeclared, Some(&before.attributes), &user.attributes, &mut errors);
+    check_user(&user, &mut errors);
+    errors.into_result()?;
+    if user == before {
+        return Ok((user, None));
+    }
+    let changes = differences(&before, &user);
+    Ok((store_in(tx, own, &before, user)?, Some(changes)))
 }
 
 /// Whether the user's email waits to be confirmed, and so can be asked to be.

@@ -2,7 +2,7 @@
 
 use denizen_model::{
     Timestamp,
-    authenticators::{Authenticator, AuthenticatorType, LockoutKind},
+    authenticators::{Authenticator, AuthenticatorType, LockoutKind, RequiredAction},
     devices::device_label,
     events::Event,
     messages::MessageState,
@@ -31,6 +31,7 @@ pub(super) const ALL: &[Check] = &[
     password_reset_required,
     second_factor_asked,
     actions_waiting,
+    codes_not_sent,
     resets_waiting,
     mail_not_configured,
     sms_not_configured,
@@ -194,11 +195,27 @@ fn second_factor_asked(s: &Situation) -> Option<Finding> {
 }
 
 fn actions_waiting(s: &Situation) -> Option<Finding> {
-    let names: Vec<String> = s.standing.actions.iter().map(|action| action.title().to_lowercase()).collect();
+    let asked = s.standing.actions.iter().filter(|action| !s.standing.is_done(**action));
+    let names: Vec<String> = asked.map(|action| action.title().to_lowercase()).collect();
     (!names.is_empty()).then(|| {
         let sentence = format!("Before they get where they want to go, they are asked to: {}.", names.join(", "));
         finding("required-actions", Severity::Step, sentence).fix(Fix::ReadRequiredActions)
     })
+}
+
+/// An address must be confirmed by a code that the server cannot send.
+fn codes_not_sent(s: &Situation) -> Option<Finding> {
+    let ways = [
+        (RequiredAction::VerifyEmail, s.sends_mail, "email", "mail server"),
+        (RequiredAction::VerifyPhone, s.sends_sms, "phone number", "SMS gateway"),
+    ];
+    let asked = |action| s.standing.actions.contains(&action) && !s.standing.is_done(action);
+    let (_, _, what, by) = ways.into_iter().find(|(action, sends, ..)| !sends && asked(*action))?;
+    let sentence = format!(
+        "They must verify their {what} before they get where they want to go, but no {by} is configured, so that no code \
+         can be sent: verify it for them, or cancel the action."
+    );
+    Some(finding("required-code-not-sent", Severity::Blocking, sentence).fix(Fix::ReadRequiredActions))
 }
 
 /// A reset that was asked for and is not done, most of all one whose link cannot be followed any more.

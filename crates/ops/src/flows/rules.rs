@@ -57,6 +57,8 @@ pub struct Standing {
     pub authenticators: Vec<Authenticator>,
     /// What waits for them. A new password waits by the record itself too.
     pub actions: Vec<RequiredAction>,
+    /// The attributes that they must give themselves; read only where a complete profile is required.
+    pub missing: Vec<String>,
     /// Their realm roles.
     pub roles: Vec<RoleId>,
     /// Their groups.
@@ -79,6 +81,21 @@ impl Standing {
     #[must_use]
     pub fn has_temporary_password(&self) -> bool {
         self.authenticators.iter().any(|one| one.kind == AuthenticatorType::Password && one.temporary)
+    }
+
+    /// Whether what an action asks for is there already, or, of an address, cannot be asked for: what is not there
+    /// cannot be confirmed.
+    #[must_use]
+    pub fn is_done(&self, action: RequiredAction) -> bool {
+        let user = &self.user;
+        match action {
+            RequiredAction::VerifyEmail => user.email.is_none() || user.email_state == VerificationState::Verified,
+            RequiredAction::VerifyPhone => user.phone.is_none() || user.phone_state == VerificationState::Verified,
+            RequiredAction::CompleteProfile => {
+                user.given_name.is_some() && user.family_name.is_some() && self.missing.is_empty()
+            }
+            RequiredAction::UpdatePassword | RequiredAction::ConfigureOtp | RequiredAction::RegisterPasskey => false,
+        }
     }
 
     fn usable(&self, kind: AuthenticatorType, now: Timestamp) -> bool {
@@ -154,10 +171,96 @@ impl Standing {
             RequiredAction::ConfigureOtp | RequiredAction::RegisterPasskey => {
                 self.actions.contains(&action) || set_up == Some(action)
             }
+            action => self.actions.contains(&action) && !self.is_done(action),
         };
         match RequiredAction::ALL.iter().find(|action| waits(**action)) {
             Some(action) => Next::Action(*action),
             None => Next::Done,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use denizen_model::{RealmId, UserId};
+
+    use super::*;
+
+    fn standing(actions: &[RequiredAction]) -> Standing {
+        let now = Timestamp::from_secs(1_800_000_000);
+        let user = User {
+            id: UserId::new(now, [1; 10]),
+            realm_id: RealmId::new(now, [2; 10]),
+            kind: UserKind::Human,
+            username: "ana@example.com".to_owned(),
+            email: Some("ana@example.com".to_owned()),
+            email_state: VerificationState::Unverified,
+            phone: Some("+4930123456".to_owned()),
+            phone_state: VerificationState::Unverified,
+            given_name: Some("Ana".to_owned()),
+            family_name: None,
+            name: "Ana".to_owned(),
+            locale: None,
+            zoneinfo: None,
+            reference: None,
+            attributes: serde_json::Map::new(),
+            enabled: true,
+            disabled_at: None,
+            disabled_reason: None,
+            requires_password_reset: false,
+            admin_role: None,
+            created_at: now,
+            updated_at: now,
+            last_sign_in_at: None,
+            failed_password_attempts: 0,
+            failed_otp_attempts: 0,
+            version: 1,
+        };
+        Standing {
+            user,
+            authenticators: Vec::new(),
+            actions: actions.to_vec(),
+            missing: Vec::new(),
+            roles: Vec::new(),
+            groups: Vec::new(),
+        }
+    }
+
+    /// What is asked for, one after the other, as each is done.
+    fn order(mut standing: Standing) -> Vec<RequiredAction> {
+        let settings = RealmSettings::default();
+        let mut asked = Vec::new();
+        while let Next::Action(action) = standing.next(&settings, &[], true, Timestamp::from_secs(1_800_000_000)) {
+            asked.push(action);
+            standing.actions.retain(|one| *one != action);
+        }
+        asked
+    }
+
+    #[test]
+    fn actions_are_asked_for_in_one_order_whatever_the_order_they_were_required_in() {
+        let mut all = RequiredAction::ALL.to_vec();
+        all.reverse();
+        assert_eq!(order(standing(&all)), RequiredAction::ALL);
+        assert_eq!(order(standing(&[])), []);
+    }
+
+    #[test]
+    fn what_is_done_or_cannot_be_done_is_not_asked_for() {
+        use RequiredAction::{CompleteProfile, VerifyEmail, VerifyPhone};
+        let all = [VerifyEmail, VerifyPhone, CompleteProfile];
+        let mut one = standing(&all);
+        one.user.email_state = VerificationState::Verified;
+        assert_eq!(order(one.clone()), [VerifyPhone, CompleteProfile]);
+        one.user.phone = None;
+        assert_eq!(order(one.clone()), [CompleteProfile]);
+        one.user.family_name = Some("Lima".to_owned());
+        assert_eq!(order(one.clone()), []);
+        one.missing = vec!["team".to_owned()];
+        assert_eq!(order(one), [CompleteProfile]);
+        // An email that somebody was asked to confirm by a link is not confirmed.
+        let mut asked = standing(&[VerifyEmail]);
+        asked.user.email_state = VerificationState::VerificationRequested;
+        assert_eq!(order(asked), [VerifyEmail]);
     }
 }

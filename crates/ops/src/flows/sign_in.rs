@@ -11,6 +11,7 @@
 //! * [`codes`]: what is sent to an address;
 //! * [`password`], [`passkey`], [`second_factor`]: what is proved;
 //! * [`actions`]: what is required before the destination;
+//! * [`details`]: what is required of the user's record;
 //! * [`advance`]: what comes next, and the session at the end;
 //! * [`failures`]: what becomes of a failed attempt;
 //! * [`confirm`]: the password once more, of somebody who is signed in.
@@ -20,6 +21,7 @@ pub mod actions;
 pub(crate) mod advance;
 pub mod codes;
 mod confirm;
+pub mod details;
 mod failures;
 mod flow;
 pub mod passkey;

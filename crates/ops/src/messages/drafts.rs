@@ -145,7 +145,7 @@ pub(crate) fn email_changed(place: Place<'_>, reader: Reader<'_>, new_email: &st
 }
 
 /// An address as somebody recognizes it who knows it: `a•••@example.org`.
-fn masked(email: &str) -> String {
+pub(crate) fn masked(email: &str) -> String {
     let (local, domain) = email.rsplit_once('@').unwrap_or((email, ""));
     let first: String = local.chars().take(1).collect();
     if domain.is_empty() { format!("{first}•••") } else { format!("{first}•••@{domain}") }

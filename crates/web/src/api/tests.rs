@@ -14,6 +14,7 @@ mod languages;
 mod message_templates;
 mod messages;
 mod passwords;
+mod required_actions;
 mod resets;
 mod views;
 

@@ -2,6 +2,7 @@
 
 mod actions;
 mod codes;
+mod details;
 mod forgot;
 mod passkey;
 mod second_factor;
@@ -35,6 +36,7 @@ pub(crate) fn router() -> Router<Web> {
         .merge(forgot::router())
         .merge(second_factor::router())
         .merge(actions::router())
+        .merge(details::router())
 }
 
 /// The cookie by which the browser is known in which something was sent from, when its link is opened.

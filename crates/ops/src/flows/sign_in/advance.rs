@@ -13,9 +13,11 @@ use denizen_model::{
 };
 use denizen_store::{self as store, Events, ReadTx};
 
-use super::{Flow, SignedIn, Step, failures::complete, flow_expired, passkey};
+use super::{Flow, SignedIn, Step, details, failures::complete, flow_expired, passkey};
 use crate::{
-    Actor, App, Cx, Error, RealmState, Result, authenticators,
+    Actor, App, Cx, Error, RealmState, Result,
+    account::profile::missing_of,
+    authenticators,
     crypto::{Prefix, Token},
     cx::Detail,
     flows::rules::{Next, Standing, barriers},
@@ -64,10 +66,17 @@ pub(super) async fn standing(app: &App, cx: &Cx, realm: &RealmState, flow: &Flow
 pub(crate) fn standing_in(tx: &mut ReadTx<'_>, settings: &RealmSettings, user: User) -> Result<Standing> {
     let rows = store::authenticators::list(tx, user.realm_id, user.id)?;
     let by_role = settings.second_factor == SecondFactor::ByRoleOrGroup;
-    let actions = store::required_actions::list(tx, user.realm_id, user.id)?;
+    let actions: Vec<RequiredAction> =
+        store::required_actions::list(tx, user.realm_id, user.id)?.into_iter().map(|(action, _)| action).collect();
+    let missing = if actions.contains(&RequiredAction::CompleteProfile) {
+        missing_of(&store::attribute_definitions::list(tx, user.realm_id)?, &user)
+    } else {
+        Vec::new()
+    };
     Ok(Standing {
+        missing,
         authenticators: authenticators::with_addresses(rows, &user, settings),
-        actions: actions.into_iter().map(|(action, _)| action).collect(),
+        actions,
         roles: if by_role { store::roles::list_ids_of(tx, user.realm_id, user.id)? } else { Vec::new() },
         groups: if by_role { store::groups::list_ids_of(tx, user.realm_id, user.id)? } else { Vec::new() },
         user,
@@ -79,8 +88,8 @@ pub(crate) async fn advance(app: &App, cx: &Cx, realm: &Arc<RealmState>, flow: F
     match ask(app, cx, realm, flow).await? {
         Ok(step) => Ok(step),
         Err(done) => {
-            let (flow, user) = *done;
-            begin_session(app, cx, realm, flow, user).await
+            let (flow, standing) = *done;
+            begin_session(app, cx, realm, flow, standing).await
         }
     }
 }
@@ -91,7 +100,7 @@ pub(super) async fn ask(
     cx: &Cx,
     realm: &RealmState,
     mut flow: Flow,
-) -> Result<std::result::Result<Step, Box<(Flow, User)>>> {
+) -> Result<std::result::Result<Step, Box<(Flow, Standing)>>> {
     let (standing, remembered) = standing(app, cx, realm, &flow).await?;
     let proof = flow.proof.clone().ok_or_else(flow_expired)?;
     let satisfied = proof.satisfied || remembered;
@@ -108,14 +117,18 @@ pub(super) async fn ask(
             if action == RequiredAction::RegisterPasskey {
                 flow = passkey::asking_to_make(app, realm, flow, &standing.user).await?;
             }
+            flow = details::asking(flow, &standing, action);
             Ok(Ok(Step::Action(Box::new(flow), action)))
         }
-        Next::Done => Ok(Err(Box::new((flow, standing.user)))),
+        Next::Done => Ok(Err(Box::new((flow, standing)))),
     }
 }
 
 /// One transaction: the session, the client's code, the remembered browser, the events.
-async fn begin_session(app: &App, cx: &Cx, realm: &Arc<RealmState>, flow: Flow, user: User) -> Result<Step> {
+async fn begin_session(app: &App, cx: &Cx, realm: &Arc<RealmState>, flow: Flow, standing: Standing) -> Result<Step> {
+    // It was required, and is done by what was changed elsewhere.
+    let completed = standing.actions.contains(&RequiredAction::CompleteProfile);
+    let user = standing.user;
     let settings = &realm.realm.settings;
     let proof = flow.proof.clone().ok_or_else(flow_expired)?;
     let cookie = Token::generate(app.rng(), Prefix::Session);
@@ -198,6 +211,9 @@ async fn begin_session(app: &App, cx: &Cx, realm: &Arc<RealmState>, flow: Flow, 
                 own.now,
                 until,
             )?;
+        }
+        if completed {
+            store::required_actions::remove(&mut tx, present.realm_id, present.id, RequiredAction::CompleteProfile)?;
         }
         store::users::note_sign_in(&mut tx, present.realm_id, present.id, own.now)?;
         crate::lockouts::clear_in(&mut tx, present.realm_id, present.id)?;

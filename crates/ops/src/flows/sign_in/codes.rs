@@ -42,10 +42,10 @@ use crate::{
 };
 
 /// How long a code works, and a link.
-const VALID_FOR: Duration = Duration::from_secs(600);
+pub(super) const VALID_FOR: Duration = Duration::from_secs(600);
 /// So many go to one address in an [`HOUR`], by each way, so that nobody can fill somebody's mailbox.
-const AT_MOST: u64 = 6;
-const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const AT_MOST: u64 = 6;
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
 /// What was sent, as the page knows it that waits for it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -57,11 +57,21 @@ pub(super) struct Sent {
 }
 
 impl Sent {
+    /// What is about to be sent.
+    pub(super) fn new(app: &App, cx: &Cx, kind: AuthenticatorType) -> Self {
+        let secret = Token::generate(app.rng(), Prefix::Bare);
+        Self { id: AuthenticatorId::new(cx.now, app.id_bytes()), kind, secret: secret.expose().to_owned() }
+    }
+
+    pub(super) fn id(&self) -> AuthenticatorId {
+        self.id
+    }
+
     pub(super) fn kind(&self) -> AuthenticatorType {
         self.kind
     }
 
-    fn hash(&self, code: &str) -> String {
+    pub(super) fn hash(&self, code: &str) -> String {
         // People copy codes with blanks, and some keyboards write full-width digits.
         let digits = code.chars().filter(|c| !c.is_whitespace() && *c != '-');
         let digits = digits.map(|c| match c {
@@ -83,7 +93,7 @@ struct SignInLink {
 }
 
 /// Six digits, each number as likely as any other.
-fn six_digits(rng: &Rng) -> Secret {
+pub(super) fn six_digits(rng: &Rng) -> Secret {
     // 4 294 000 000 is the largest multiple of a million below 2^32; what is above is drawn again.
     loop {
         let number = u32::from_be_bytes(rng.bytes::<4>());
@@ -110,7 +120,7 @@ pub fn sent_ways(app: &App, realm: &RealmState) -> Vec<AuthenticatorType> {
     methods.filter(|kind| kind.comes_with_address() && can_send(app, *kind)).collect()
 }
 
-fn template(kind: AuthenticatorType) -> Template {
+pub(super) fn template(kind: AuthenticatorType) -> Template {
     match kind {
         AuthenticatorType::MagicLink => Template::MagicLink,
         AuthenticatorType::SmsCode => Template::SmsCode,
@@ -119,7 +129,7 @@ fn template(kind: AuthenticatorType) -> Template {
 }
 
 /// Where this way sends to.
-fn address(user: &User, kind: AuthenticatorType) -> Option<&str> {
+pub(super) fn address(user: &User, kind: AuthenticatorType) -> Option<&str> {
     match kind {
         AuthenticatorType::SmsCode => user.phone.as_deref(),
         _ => user.email.as_deref(),
@@ -191,8 +201,7 @@ pub async fn send_step(
         return Ok(Step::Wrong(FieldErrors::one("code", "sign_in.too_many")));
     }
     app.sent_from().note_failure(cx.ip, cx.now);
-    let secret = Token::generate(app.rng(), Prefix::Bare);
-    let sent = Sent { id: AuthenticatorId::new(cx.now, app.id_bytes()), kind, secret: secret.expose().to_owned() };
+    let sent = Sent::new(app, cx, kind);
     let cookie = (kind == AuthenticatorType::MagicLink).then(|| Token::generate(app.rng(), Prefix::Bare));
     let browser = cookie.as_ref().map(Token::hash);
     if let Err(reason) = deliver(app, cx, realm, user.as_ref(), &sent, flow.request.clone(), browser).await? {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use denizen_model::{Timestamp, UserId, authenticators::AuthenticatorType};
 use serde::{Deserialize, Serialize};
 
-use super::{codes::Sent, resetting::Resetting};
+use super::{codes::Sent, details::Details, resetting::Resetting};
 
 use crate::{
     App, Error, RealmState, Result,
@@ -51,6 +51,9 @@ pub struct Flow {
     /// What was sent to an address, and is waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) sent: Option<Sent>,
+    /// What is required of the user's record, as its page knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) details: Option<Details>,
     /// What the link is for that it began with, until that is done.
     #[serde(default)]
     pub(super) resetting: Option<Resetting>,
@@ -102,6 +105,7 @@ impl Flow {
             sent: None,
             proof: None,
             setting_up: None,
+            details: None,
             resetting: None,
             passkey_asked: None,
             passkey_making: None,
@@ -118,8 +122,16 @@ impl Flow {
     /// The same sign-in once the person has said who they are.
     #[must_use]
     pub fn identified(self, identifier: String) -> Self {
-        Self { identifier: Some(identifier), proof: None, setting_up: None, sent: None, resetting: None, ..self }
-            .without_questions()
+        Self {
+            identifier: Some(identifier),
+            proof: None,
+            setting_up: None,
+            sent: None,
+            details: None,
+            resetting: None,
+            ..self
+        }
+        .without_questions()
     }
 
     /// The same sign-in in a browser that has these cookies. The session behind the first goes on if it is the same

@@ -131,7 +131,10 @@ async fn list_required_actions(ask: Ask<UsersRead>, Id(id): Id<UserId>) -> Answe
 ///
 /// `update_password`: the user replaces the password at the next sign-in. `configure_otp`: the user sets up an
 /// authenticator app, in the place of the one there is. `register_passkey`: the user makes a passkey; those there are
-/// stay valid. Sessions go on.
+/// stay valid. `verify_email`, `verify_phone`: the user types a code that is sent there; asked for once there is an
+/// address, and done as soon as it is verified in whatever way. `complete_profile`: the user gives the names and the
+/// required attributes that users may edit themselves, as far as they are missing. A conflict, `done-already`, where
+/// there is nothing left to do. Sessions go on.
 #[utoipa::path(put, path = "/realms/{realm}/users/{id}/required-actions/{part}", operation_id = "require_action",
     tag = "Credentials",
     params(("part" = inline(RequiredAction), Path, description = "The action.")),

@@ -1,4 +1,5 @@
-//! What is required before the destination: a new password, an authenticator app; a passkey is in [`super::passkey`].
+//! What is required before the destination: a new password, an authenticator app; a passkey is in [`super::passkey`], the
+//! user's own record in [`super::details`].
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,7 @@ use denizen_ops::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{open_in_browser, passkey, proceed, status_of};
+use super::{details, open_in_browser, passkey, proceed, status_of};
 use crate::{
     Web,
     card::{Card, error_page, field_messages, page, password_needs},
@@ -78,6 +79,10 @@ pub(super) fn page_of(
         RequiredAction::UpdatePassword => update_password_page(web, realm, flow, errors),
         RequiredAction::ConfigureOtp => configure_otp_page(web, realm, flow, errors),
         RequiredAction::RegisterPasskey => passkey::make_page(web, realm, flow, errors),
+        RequiredAction::VerifyEmail | RequiredAction::VerifyPhone => {
+            details::verify_page(web, realm, flow, action, errors)
+        }
+        RequiredAction::CompleteProfile => details::profile_page(web, realm, flow, errors),
     }
 }
 

@@ -82,3 +82,12 @@ async fn at_least_one_way_is_ticked_and_none_that_cannot_stand_there() {
     assert_eq!(held(&server).await, before);
     save(&mut agent, &[("second_factors", "none"), ("second_factor", "never")]).await.sees("The settings are saved.");
 }
+
+#[tokio::test]
+async fn what_is_not_configured_is_said_beside_its_box() {
+    let server = Server::start().await;
+    server.signed_in(OWNER).await.get("/admin/main/settings").await.sees("Both steps at once").lacks("Not offered yet");
+    let server = Server::start_at("http://127.0.0.1:7000").await;
+    let page = server.signed_in(OWNER).await.get("/admin/main/settings").await;
+    page.sees("Not offered yet: the public address has no host name.").lacks("no SMS gateway is configured.");
+}

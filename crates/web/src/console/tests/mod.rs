@@ -2,6 +2,7 @@
 
 mod account;
 mod attributes;
+mod details;
 mod groups;
 mod import;
 mod jobs;

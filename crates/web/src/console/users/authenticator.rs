@@ -234,6 +234,14 @@ pub(super) async fn require_passkey(page: ConsoleCx, Whose(id): Whose) -> Answer
     page.outcome(result, &tab_href(&page, id), done)
 }
 
+/// Requires what the form names.
+pub(super) async fn require_action(page: ConsoleCx, Whose(id): Whose, Posted(typed): Posted) -> Answer {
+    page.may::<CredentialsReset>()?;
+    let action = RequiredAction::from_name(typed.text("action")).ok_or_else(|| Error::not_found("required action"))?;
+    let result = required_actions::set(page.app(), page.cx(), page.may()?, id, action, true).await;
+    page.outcome(result, &tab_href(&page, id), "It is asked for at the next sign-in.")
+}
+
 pub(super) async fn cancel_action(page: ConsoleCx, Whose(id): Whose, Posted(typed): Posted) -> Answer {
     page.may::<CredentialsReset>()?;
     let action = RequiredAction::from_name(typed.text("action")).ok_or_else(|| Error::not_found("required action"))?;

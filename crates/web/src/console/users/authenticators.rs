@@ -9,7 +9,7 @@ use denizen_model::{
         markers::{CredentialsReveal, CredentialsSet},
     },
     realms::ApiKeyStorage,
-    users::UserKind,
+    users::{User, UserKind, VerificationState},
 };
 use denizen_ops::{
     Error,
@@ -62,6 +62,15 @@ struct Required {
     can_require_otp: bool,
     /// Whether making a passkey can be asked for.
     can_require_passkey: bool,
+    /// What else can be asked for.
+    others: Vec<Requirable>,
+}
+
+/// Something that can be asked for at the next sign-in.
+#[derive(Serialize)]
+struct Requirable {
+    action: &'static str,
+    label: &'static str,
 }
 
 #[derive(Serialize)]
@@ -259,6 +268,20 @@ fn key_row(page: &ConsoleCx, profile: &Profile, key: &ApiKey) -> Row {
     }
 }
 
+/// What can be asked of a user's record, as far as it is not there and can be sent for. Whether a profile is complete
+/// is said when it is asked for.
+fn requirable(page: &ConsoleCx, user: &User) -> Vec<(RequiredAction, &'static str)> {
+    let verified = VerificationState::Verified;
+    let email = page.app().sends_mail() && user.email.is_some() && user.email_state != verified;
+    let phone = page.app().sms_configured() && user.phone.is_some() && user.phone_state != verified;
+    let all = [
+        (email, RequiredAction::VerifyEmail, "Require email verification"),
+        (phone, RequiredAction::VerifyPhone, "Require phone verification"),
+        (true, RequiredAction::CompleteProfile, "Require a complete profile"),
+    ];
+    all.into_iter().filter(|(possible, ..)| *possible).map(|(_, action, label)| (action, label)).collect()
+}
+
 fn required(page: &ConsoleCx, profile: &Profile) -> Required {
     let row = |waiting: &Waiting| WaitingRow {
         action: waiting.action.as_str(),
@@ -266,6 +289,7 @@ fn required(page: &ConsoleCx, profile: &Profile) -> Required {
         since: page.time_opt(waiting.requested_at),
         request: waiting.request.as_ref().map(|request| RequestView::new(page, profile.user.id, request)),
     };
+    let named = |(action, label): (RequiredAction, &'static str)| Requirable { action: action.as_str(), label };
     let can_change = page.can().credentials_reset;
     let free = |action| can_change && !profile.waiting.iter().any(|waiting| waiting.action == action);
     Required {
@@ -273,6 +297,7 @@ fn required(page: &ConsoleCx, profile: &Profile) -> Required {
         can_change,
         can_require_otp: free(RequiredAction::ConfigureOtp),
         can_require_passkey: free(RequiredAction::RegisterPasskey) && passkeys::are_available(page.app()),
+        others: requirable(page, &profile.user).into_iter().filter(|(action, _)| free(*action)).map(named).collect(),
     }
 }
 
