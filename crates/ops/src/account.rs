@@ -8,7 +8,7 @@
 pub mod authenticators;
 pub mod deletion;
 pub mod email;
-mod notices;
+pub(crate) mod notices;
 pub mod password;
 pub mod profile;
 

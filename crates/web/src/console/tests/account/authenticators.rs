@@ -185,7 +185,7 @@ async fn nobody_reaches_the_authenticators_of_another() {
     let mut again = server.browser();
     again.address = [198, 51, 100, 1];
     let page = ana.get(&at(APP)).await;
-    page.sees("Enter your password");
+    page.sees("Prove once more that it is you.");
     let right = code(&server, &secret);
     let late = ana.post(&at(APP), &[("state", &state), ("code", &right)]).await;
     late.is(StatusCode::SEE_OTHER);
