@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Actor, App, Cx, Error, RealmState, Result,
+    account::notices::{Notice, tell},
     crypto::webauthn::{Answer, AskedFor, Asker, Key, Made, Making, Proved, Refusal},
     cx::Detail,
     sessions::SignedIn,
@@ -23,8 +24,6 @@ use crate::{
 const MOST: usize = 30;
 /// How long a user may take to add one.
 const ADD_WITHIN: Duration = Duration::from_secs(900);
-/// How recently a user must have signed in to change what they sign in with.
-pub const FRESH_SIGN_IN: Duration = Duration::from_secs(900);
 /// What a question that was answered is noted under.
 const ANSWERED: &str = "passkey-question";
 /// How long it is noted: longer than any question can be answered.
@@ -242,9 +241,8 @@ fn purpose(realm: &RealmState) -> String {
 }
 
 /// Whether somebody signed in recently enough to change what they sign in with.
-#[must_use]
-pub fn is_fresh(cx: &Cx, signed_in: &SignedIn) -> bool {
-    cx.now.since(signed_in.session.authenticated_at) < FRESH_SIGN_IN
+fn is_fresh(cx: &Cx, signed_in: &SignedIn) -> bool {
+    cx.now.since(signed_in.session.authenticated_at) <= crate::account::FRESH_FOR
 }
 
 /// The user's own passkeys.
@@ -299,7 +297,7 @@ pub async fn finish_own(
         Ok(new) => new,
         Err(why) => return refused(app, &own, &user, adding.session, why).await,
     };
-    let (app2, cx2, who) = (app.clone(), own.clone(), user.clone());
+    let (app2, cx2, who, realm) = (app.clone(), own.clone(), user.clone(), realm.realm.clone());
     let kept = app
         .write(cx, move |mut tx| {
             let user = store::users::find(&mut tx, who.realm_id, who.id)?.filter(|user| user.enabled);
@@ -307,6 +305,7 @@ pub async fn finish_own(
             match insert_in(&mut tx, &app2, &cx2, &user, &new)? {
                 Ok(mut event) => {
                     event.session_id = Some(adding.session);
+                    tell(&mut tx, (&app2, &cx2, &realm), &user, Notice::Added(AuthenticatorType::Passkey))?;
                     Ok(tx.commit(Events::from(event), Ok(()))?)
                 }
                 Err(why) => Ok(tx.unaudited("the refusal has its event", Err(why))?),

@@ -34,11 +34,7 @@ use denizen_ops::{
 };
 use serde::Serialize;
 
-use super::{
-    cookie, error_page, fault_page, see_other,
-    sign_in::{identifier_page, page_of},
-    signed_in, with_cookie,
-};
+use super::{cookie, error_page, fault_page, see_other, sign_in::identifier_page, signed_in, with_cookie};
 use crate::{
     Web,
     cx::Anonymous,
@@ -175,8 +171,9 @@ pub(super) async fn enter_fresh(
     if let Some(fresh) = Fresh::of(cx, signed_in) {
         return Ok((realm, fresh));
     }
-    let flow = Flow::new(cx.now, None, Some(username)).leading_to(href(&realm, path));
-    let answer = page_of(web, cx, &realm, &flow).await;
+    // The first page, where they may also take a passkey.
+    let flow = Flow::new(cx.now, None, Some(username)).once_more().leading_to(href(&realm, path));
+    let answer = identifier_page(web, &realm, &flow, &FieldErrors::new()).await;
     Err(answer.unwrap_or_else(|error| error_page(web, &error, cx.request_id, Some(&realm))))
 }
 

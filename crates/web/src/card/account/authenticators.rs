@@ -20,7 +20,7 @@ use denizen_ops::{
         Fresh,
         authenticators::{self, Kept, apps_are_used, can_be_named, recovery_codes_are_used},
     },
-    authenticators::Listed,
+    authenticators::{Listed, passkeys::are_available},
     crypto::Secret,
     flows::sign_in::actions::TotpSetUp,
     sessions::SignedIn,
@@ -29,8 +29,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use super::{
-    Navigation, contact::FieldPage, device_words, enter, enter_fresh, enter_fresh_form, href, mendable, password,
-    status_of,
+    Navigation, contact::FieldPage, device_words, enter, enter_fresh, enter_fresh_form, href, mendable, passkeys,
+    password, status_of,
 };
 use crate::{
     Web,
@@ -60,6 +60,7 @@ struct AuthenticatorsPage {
     rows: Vec<Row>,
     /// What can be added.
     password_href: Option<String>,
+    passkey_href: Option<String>,
     app_href: Option<String>,
     recovery_codes_href: Option<String>,
 }
@@ -203,6 +204,7 @@ async fn show(
     let has = |kind: AuthenticatorType| listed.authenticators.iter().any(|one| one.kind == kind);
     let settings = &realm.realm.settings;
     let passwords = settings.sign_in_methods.contains(&AuthenticatorType::Password);
+    let passkeys = are_available(&web.app);
     let codes = recovery_codes_are_used(settings, &listed.authenticators);
     let done = match done {
         Some("app") => Some("account.app.done"),
@@ -215,6 +217,7 @@ async fn show(
         navigation: Navigation::new(web, realm, signed_in, PATH),
         done: done.map(|id| web.templates.text(id)),
         password_href: (passwords && !has(AuthenticatorType::Password)).then(|| href(realm, password::PATH)),
+        passkey_href: passkeys.then(|| href(realm, passkeys::PATH)),
         app_href: (apps_are_used(settings) && !has(AuthenticatorType::Totp)).then(|| href(realm, APP)),
         recovery_codes_href: (codes && !has(AuthenticatorType::RecoveryCodes)).then(|| href(realm, RECOVERY_CODES)),
         rows,

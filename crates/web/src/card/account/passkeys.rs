@@ -1,6 +1,6 @@
 //! The user's own passkeys: seen, and one more made.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use axum::{
     Form, Router,
@@ -12,21 +12,21 @@ use axum::{
 use denizen_model::{authenticators::Authenticator, validation::FieldErrors};
 use denizen_ops::{
     Cx, Error, RealmState,
-    authenticators::passkeys::{are_available, begin_own, finish_own, is_fresh, list_own},
+    authenticators::passkeys::{are_available, begin_own, finish_own, list_own},
     crypto::Secret,
-    flows::sign_in::Flow,
     sessions::SignedIn,
 };
 use serde::{Deserialize, Serialize};
 
+use super::{Navigation, authenticators, enter_fresh, href};
 use crate::{
     Web,
-    card::{
-        Card, PasskeyForm, error_page, fault_page, field_messages, page, see_other, sign_in::identifier_page, signed_in,
-    },
+    card::{Card, PasskeyForm, error_page, field_messages, page, see_other},
     cx::Anonymous,
     render::TimeView,
 };
+
+pub(super) const PATH: &str = "/passkeys";
 
 pub(super) fn router() -> Router<Web> {
     Router::new().route("/realms/{realm}/account/passkeys", get(show).post(add))
@@ -35,10 +35,11 @@ pub(super) fn router() -> Router<Web> {
 #[derive(Serialize)]
 struct PasskeysPage {
     card: Card,
+    navigation: Navigation,
     done: bool,
     own: Vec<Row>,
     passkey: Option<PasskeyForm>,
-    back_href: String,
+    cancel_href: String,
     errors: BTreeMap<String, String>,
 }
 
@@ -65,28 +66,6 @@ struct AnswerForm {
     answer: Secret,
 }
 
-fn href(realm: &RealmState) -> String {
-    format!("/realms/{}/account/passkeys", realm.realm.slug)
-}
-
-/// The realm and who is signed in to it, since a short while; for anybody else the sign-in that leads here.
-async fn enter(web: &Web, cx: &Cx, slug: &str, headers: &HeaderMap) -> Result<(Arc<RealmState>, SignedIn), Response> {
-    let realm = web.app.realm(slug).await.map_err(|error| error_page(web, &error, cx.request_id, None))?;
-    if !realm.realm.enabled {
-        return Err(fault_page(web, StatusCode::FORBIDDEN, "realm_disabled", Some(&realm)));
-    }
-    let found = signed_in(web, cx, &realm, headers).await;
-    let found = found.map_err(|error| error_page(web, &error, cx.request_id, Some(&realm)))?;
-    let flow = match found {
-        Some(signed_in) if is_fresh(cx, &signed_in) => return Ok((realm, signed_in)),
-        Some(signed_in) => Flow::new(cx.now, None, Some(signed_in.user.username)).once_more(),
-        None => Flow::new(cx.now, None, None),
-    };
-    let flow = flow.leading_to(href(&realm));
-    let answer = identifier_page(web, &realm, &flow, &FieldErrors::new()).await;
-    Err(answer.unwrap_or_else(|error| error_page(web, &error, cx.request_id, Some(&realm))))
-}
-
 async fn show(
     State(web): State<Web>,
     Anonymous(cx): Anonymous,
@@ -94,11 +73,11 @@ async fn show(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Response {
-    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers).await {
+    let (realm, fresh) = match enter_fresh(&web, &cx, &slug, &headers, PATH).await {
         Ok(entered) => entered,
         Err(answer) => return answer,
     };
-    let shown = passkeys_page(&web, &cx, &realm, &signed_in, asked.done, &FieldErrors::new()).await;
+    let shown = passkeys_page(&web, &cx, &realm, fresh.signed_in(), asked.done, &FieldErrors::new()).await;
     shown.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
 }
 
@@ -120,16 +99,24 @@ async fn passkeys_page(
     let passkey = if are_available(&web.app) {
         let adding = begin_own(&web.app, cx, realm, signed_in).await?;
         let (options, state) = (adding.options, adding.state);
-        Some(PasskeyForm { action: href(realm), kind: "make", options, state, state_name: "state", autofill: false })
+        Some(PasskeyForm {
+            action: href(realm, PATH),
+            kind: "make",
+            options,
+            state,
+            state_name: "state",
+            autofill: false,
+        })
     } else {
         None
     };
     let context = PasskeysPage {
         card: Card::new(web.templates.text("account.passkeys.title"), realm),
+        navigation: Navigation::new(web, realm, signed_in, authenticators::PATH),
         done,
         own: own.into_iter().map(row).collect(),
         passkey,
-        back_href: format!("/realms/{}/account", realm.realm.slug),
+        cancel_href: href(realm, authenticators::PATH),
         errors: field_messages(web, errors),
     };
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
@@ -143,13 +130,15 @@ async fn add(
     headers: HeaderMap,
     Form(form): Form<AnswerForm>,
 ) -> Response {
-    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers).await {
+    let (realm, fresh) = match enter_fresh(&web, &cx, &slug, &headers, PATH).await {
         Ok(entered) => entered,
         Err(answer) => return answer,
     };
-    let answer = match finish_own(&web.app, &cx, &realm, &signed_in, &form.state, form.answer.expose()).await {
-        Ok(Ok(())) => Ok(see_other(&format!("{}?done=true", href(&realm)))),
-        Ok(Err(text)) => passkeys_page(&web, &cx, &realm, &signed_in, false, &FieldErrors::one("form", text)).await,
+    let answer = match finish_own(&web.app, &cx, &realm, fresh.signed_in(), &form.state, form.answer.expose()).await {
+        Ok(Ok(())) => Ok(see_other(&format!("{}?done=true", href(&realm, PATH)))),
+        Ok(Err(text)) => {
+            passkeys_page(&web, &cx, &realm, fresh.signed_in(), false, &FieldErrors::one("form", text)).await
+        }
         Err(error) => Err(error),
     };
     answer.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))

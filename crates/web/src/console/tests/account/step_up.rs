@@ -34,7 +34,7 @@ async fn whoever_signed_in_long_ago_signs_in_again_and_comes_back() {
     server.pass(LONG);
     for (path, fields) in FORMS {
         let page = ana.get(&at(path)).await;
-        page.is(StatusCode::OK).sees("Enter your password").sees(ANA).lacks("class=\"account\"");
+        page.is(StatusCode::OK).sees("Prove once more that it is you.").sees(ANA).lacks("class=\"account\"");
         let answer = ana.post(&at(path), fields).await;
         answer.is(StatusCode::SEE_OTHER);
         assert_eq!(answer.location(), at(path));
@@ -51,6 +51,8 @@ async fn whoever_signed_in_long_ago_signs_in_again_and_comes_back() {
     }
 
     let page = ana.get(&at("/password")).await;
+    let flow = page.hidden("flow");
+    let page = ana.post("/realms/main/sign-in", &[("flow", &flow), ("identifier", ANA)]).await;
     let flow = page.hidden("flow");
     let refused = ana.post("/realms/main/sign-in/password", &[("flow", &flow), ("password", "wrong")]).await;
     refused.is(StatusCode::UNPROCESSABLE_ENTITY);
