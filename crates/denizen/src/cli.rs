@@ -142,6 +142,9 @@ pub(crate) struct ServeOptions {
     /// Take the client's address from the last entry of X-Forwarded-For, as the proxy in front set it
     #[arg(long, env = "DENIZEN_BEHIND_PROXY")]
     pub(crate) behind_proxy: bool,
+    /// GeoIP database in MaxMind's format, such as GeoLite2-City.mmdb, for the places of sessions and events
+    #[arg(long, env = "DENIZEN_GEOIP_FILE", value_name = "FILE")]
+    pub(crate) geoip_file: Option<PathBuf>,
     /// Email of the owner made on a first start
     #[arg(long, env = "DENIZEN_OWNER_EMAIL", value_name = "EMAIL", hide = true)]
     pub(crate) owner_email: Option<String>,
@@ -190,6 +193,9 @@ pub(crate) struct DoctorOptions {
     pub(crate) storage: StorageOptions,
     #[command(flatten)]
     pub(crate) mail: MailOptions,
+    /// GeoIP database in MaxMind's format
+    #[arg(long, env = "DENIZEN_GEOIP_FILE", value_name = "FILE")]
+    pub(crate) geoip_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) sms: SmsOptions,
     #[command(flatten)]

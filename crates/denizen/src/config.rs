@@ -11,6 +11,7 @@ use denizen_ops::{
     crypto::Secret,
     messages::{Mail, Sms, SmsConfig, SmtpConfig},
     passwords::Source,
+    places::Places,
 };
 
 use crate::cli::{MailOptions, PasswordOptions, ServeOptions, SmsOptions, StorageOptions};
@@ -29,6 +30,7 @@ struct File {
     smtp_user: Option<String>,
     smtp_password: Option<String>,
     mail_from: Option<String>,
+    geoip_file: Option<PathBuf>,
     sms_url: Option<String>,
     sms_headers: Option<String>,
     sms_headers_file: Option<PathBuf>,
@@ -50,6 +52,7 @@ pub(crate) struct Services {
     pub(crate) mail: Mail,
     pub(crate) sms: Sms,
     pub(crate) breaches: Source,
+    pub(crate) places: Places,
 }
 
 /// How the server runs, decided.
@@ -101,6 +104,13 @@ fn mail_of(options: &MailOptions, file: &mut File) -> Result<Mail, String> {
     }
 }
 
+/// Reads the GeoIP database, where one is configured. A path in the configuration file is one from where Denizen was
+/// started, like every other.
+fn places_of(given: Option<&Path>, file: &mut File) -> Result<Places, String> {
+    let path = given.map(Path::to_owned).or(file.geoip_file.take());
+    path.map_or_else(|| Ok(Places::default()), |path| Places::open(&path))
+}
+
 fn sms_of(options: &SmsOptions, file: &mut File) -> Result<Sms, String> {
     let address = options.sms_url.clone().or(file.sms_url.take()).map(Secret::new);
     let headers = options.sms_headers.clone().or(file.sms_headers.take()).map(Secret::new);
@@ -138,12 +148,14 @@ pub(crate) fn storage_and_services(
     mail: &MailOptions,
     sms: &SmsOptions,
     passwords: &PasswordOptions,
+    geoip_file: Option<&Path>,
 ) -> Result<(Storage, Services), String> {
     let mut file = read(options.config.as_deref())?;
     let services = Services {
         mail: mail_of(mail, &mut file)?,
         sms: sms_of(sms, &mut file)?,
         breaches: breaches_of(passwords, &mut file)?,
+        places: places_of(geoip_file, &mut file)?,
     };
     Ok((storage_of(options, &mut file)?, services))
 }
@@ -159,6 +171,7 @@ pub(crate) fn server(options: &ServeOptions) -> Result<Server, String> {
             mail: mail_of(&options.mail, &mut file)?,
             sms: sms_of(&options.sms, &mut file)?,
             breaches: breaches_of(&options.passwords, &mut file)?,
+            places: places_of(options.geoip_file.as_deref(), &mut file)?,
         },
         public_url: check_public_url(public_url.unwrap_or_else(|| format!("http://{listen}")))?,
         listen,
@@ -202,6 +215,20 @@ mod tests {
         assert!(mail_of(&options, &mut file("")).is_err());
         assert!(mail_of(&MailOptions::default(), &mut file("smtp_url = \"smtps://a:hidden@b\"")).is_err());
         assert!(matches!(mail_of(&MailOptions::default(), &mut file("")), Ok(Mail::None)));
+    }
+
+    #[test]
+    fn a_geoip_database_that_is_none_is_an_error_at_the_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("places.mmdb");
+        fs::write(&path, "no database").unwrap();
+        let mut file = File { geoip_file: Some(path.clone()), ..File::default() };
+        let said = places_of(None, &mut file).unwrap_err();
+        assert!(said.contains("is no GeoIP database"), "{said}");
+        let absent = folder.path().join("absent.mmdb");
+        let said = places_of(Some(&absent), &mut File::default()).unwrap_err();
+        assert!(said.contains("cannot read") && said.contains("absent.mmdb"), "{said}");
+        assert!(places_of(None, &mut File::default()).unwrap().describe().is_none());
     }
 
     #[test]

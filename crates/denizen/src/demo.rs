@@ -26,7 +26,9 @@ use denizen_ops::{
     messages::{Mail, Sms},
     oauth::authorize::Request,
     organizations::{self, OrganizationInput},
-    passwords, realms, roles, setup, users,
+    passwords,
+    places::Places,
+    realms, roles, setup, users,
 };
 use denizen_web::{DemoBanner, Options};
 use serde_json::{Map, json};
@@ -100,6 +102,7 @@ async fn open_demo(folder: &std::path::Path, public_url: &str) -> Result<App, St
         rng,
         hashing: password::Config { params, ..password::Config::default() },
         mail: Mail::Demo,
+        places: Places::demo(),
         sms: Sms::Demo,
         // A demo asks nobody on the internet.
         breaches: passwords::Source::None,

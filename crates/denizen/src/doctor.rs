@@ -35,11 +35,24 @@ pub(crate) async fn run(options: &DoctorOptions) -> Result<(), String> {
             Err(format!("{} cannot be right; set the machine's clock", clock()))
         },
     );
-    match config::storage_and_services(&options.storage, &options.mail, &options.sms, &options.passwords) {
+    match config::storage_and_services(
+        &options.storage,
+        &options.mail,
+        &options.sms,
+        &options.passwords,
+        options.geoip_file.as_deref(),
+    ) {
         Err(error) => note("configuration", Err(error)),
         Ok((storage, services)) => {
             note("configuration", Ok("understood".to_owned()));
             note("master key", check_master_key(&storage));
+            note(
+                "places",
+                Ok(services
+                    .places
+                    .describe()
+                    .unwrap_or_else(|| "no GeoIP database: sessions have no place".to_owned())),
+            );
             match open::app_with(&storage, "", false, services).await {
                 Err(error) => note("database", Err(error)),
                 Ok(app) => {

@@ -59,6 +59,7 @@ pub(crate) async fn app_with(
         mail: services.mail,
         sms: services.sms,
         breaches: services.breaches,
+        places: services.places,
     };
     App::open(config).await.map_err(|error| match &error.context {
         Some(context) => format!("{error} ({context})"),

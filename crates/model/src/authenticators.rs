@@ -111,6 +111,8 @@ pub struct Authenticator {
     pub last_device: Option<String>,
     /// The address of that use.
     pub last_ip: Option<String>,
+    /// The place of that address, where a GeoIP database is configured.
+    pub last_place: Option<String>,
     /// When an administrator locked it.
     pub locked_at: Option<Timestamp>,
     /// When an administrator switched it off.
@@ -149,6 +151,7 @@ impl Authenticator {
             last_client_id: None,
             last_device: None,
             last_ip: None,
+            last_place: None,
             locked_at: None,
             deactivated_at: None,
             deactivated_until: None,

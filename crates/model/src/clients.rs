@@ -1,6 +1,6 @@
 //! Clients: the applications that sign their users in through Denizen.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::{ClientRowId, RealmId, Timestamp, users::text_enum, validation::FieldErrors};
 
@@ -48,6 +48,10 @@ pub struct Client {
     pub redirect_uris: Vec<String>,
     /// Where a sign-out may lead to.
     pub post_logout_redirect_uris: Vec<String>,
+    /// Where it is told of the end of its users' sessions (OpenID Connect Back-Channel Logout 1.0, section 2.2).
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether it needs the session's id to be told; it always is.
+    pub backchannel_logout_session_required: bool,
     /// How it may get tokens.
     pub grant_types: Vec<GrantType>,
     /// The scopes it may ask for.
@@ -93,6 +97,14 @@ impl Client {
                     errors.add(field, format!("{uri}: {message}"));
                 }
             }
+        }
+        if let Some(uri) = &self.backchannel_logout_uri
+            && let Err(message) = check_backchannel_uri(uri)
+        {
+            errors.add("backchannel_logout_uri", format!("It {message}."));
+        }
+        if self.backchannel_logout_session_required && self.backchannel_logout_uri.is_none() {
+            errors.add("backchannel_logout_session_required", "Needs backchannel_logout_uri.");
         }
         if self.allows(GrantType::AuthorizationCode) && self.redirect_uris.is_empty() {
             errors.add("redirect_uris", "A client that signs users in needs at least one redirect URI.");
@@ -160,11 +172,56 @@ pub fn check_redirect_uri(uri: &str) -> Result<(), &'static str> {
     }
 }
 
-fn is_loopback(authority: &str) -> bool {
-    let host = match authority.strip_prefix('[') {
+/// Checks an address that Denizen itself calls: as [`check_redirect_uri`], but `https`, or `http` to the machine
+/// itself, and nowhere that [`is_off_limits`].
+///
+/// # Errors
+/// What is wrong, as the end of a sentence.
+pub fn check_backchannel_uri(uri: &str) -> Result<(), &'static str> {
+    check_redirect_uri(uri)?;
+    let authority = uri.strip_prefix("https://").or_else(|| uri.strip_prefix("http://"));
+    let authority = authority.ok_or("must use https, or http to this machine itself")?;
+    let host = host_of(authority.split(['/', '?']).next().unwrap_or(""));
+    if host.parse::<IpAddr>().is_ok_and(is_off_limits) {
+        return Err("must not be a link-local address");
+    }
+    // Whatever else is all digits and dots or hexadecimal, resolvers may take for an address written oddly.
+    let last = host.rsplit('.').find(|label| !label.is_empty()).unwrap_or("");
+    let numeric = last.starts_with("0x") || (!last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()));
+    if host.parse::<IpAddr>().is_err() && numeric {
+        return Err("must name a host, or an address in its usual form");
+    }
+    Ok(())
+}
+
+/// Whether Denizen never calls this address on behalf of a client: link-local ones, where clouds keep their
+/// machines' credentials, and what clouds use for the same elsewhere.
+#[must_use]
+pub fn is_off_limits(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => {
+            v4.is_link_local() || v4.is_unspecified() || v4.is_broadcast() || v4.is_multicast()
+                // Alibaba Cloud's metadata.
+                || v4 == Ipv4Addr::new(100, 100, 100, 200)
+        }
+        IpAddr::V6(v6) => {
+            v6.is_unicast_link_local() || v6.is_unspecified() || v6.is_multicast()
+                // Amazon's metadata by IPv6.
+                || v6 == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+        }
+    }
+}
+
+/// The host of an authority, without port and brackets.
+fn host_of(authority: &str) -> &str {
+    match authority.strip_prefix('[') {
         Some(v6) => v6.split(']').next().unwrap_or(""),
         None => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
-    };
+    }
+}
+
+fn is_loopback(authority: &str) -> bool {
+    let host = host_of(authority);
     host == "localhost"
         || host.ends_with(".localhost")
         || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
@@ -199,6 +256,35 @@ mod tests {
             "https:///cb",
         ] {
             assert!(check_redirect_uri(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn denizen_calls_no_address_where_clouds_keep_credentials() {
+        for good in [
+            "https://app.example.com/backchannel-logout",
+            "https://10.0.0.5:8443/logout?tenant=7",
+            "https://[2001:db8::1]/logout",
+            "http://localhost:3000/logout",
+            "http://127.0.0.1:3000/logout",
+            "http://[::1]:3000/logout",
+        ] {
+            assert_eq!(check_backchannel_uri(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "http://app.example.com/logout",
+            "com.example.app:/logout",
+            "https://169.254.169.254/latest",
+            "https://[fe80::1]/",
+            "https://[::ffff:169.254.169.254]/",
+            "https://[fd00:ec2::254]/",
+            "https://2852039166/",
+            "https://0xa9fea9fe/",
+            "https://169.254.43518/",
+            "https://0.0.0.0/",
+            "https://app.example.com/#x",
+        ] {
+            assert!(check_backchannel_uri(bad).is_err(), "{bad}");
         }
     }
 }

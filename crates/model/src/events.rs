@@ -58,6 +58,8 @@ event_types! {
     UserInvitationAccepted = "user.invitation.accepted", "Accepted the invitation";
     /// A mail to verify an address was asked for.
     UserEmailVerificationRequested = "user.email.verification-requested", "Asked for the email to be verified";
+    /// It was taken back that an address is to be confirmed.
+    UserEmailVerificationCancelled = "user.email.verification-cancelled", "Took back the change of the email";
     /// A message was sent.
     NotificationSent = "notification.sent", "Sent a message";
     /// A message could not be sent.
@@ -82,6 +84,8 @@ event_types! {
     UserAuthenticatorRegistered = "user.authenticator.registered", "Registered an authenticator";
     /// An authenticator was removed.
     UserAuthenticatorRemoved = "user.authenticator.removed", "Removed an authenticator";
+    /// An authenticator was given another name.
+    UserAuthenticatorRenamed = "user.authenticator.renamed", "Renamed an authenticator";
     /// An authenticator was used up in part: a recovery code.
     UserAuthenticatorUsed = "user.authenticator.used", "Used a recovery code";
     /// A lockout rule, or an administrator, locked an authenticator.
@@ -285,6 +289,8 @@ pub struct NewEvent {
     pub session_id: Option<SessionId>,
     /// From which address.
     pub ip: Option<String>,
+    /// The place of that address.
+    pub place: Option<String>,
     /// With which user agent.
     pub user_agent: Option<String>,
     /// What else is worth keeping: before and after, reasons. Never a secret.
@@ -312,6 +318,8 @@ pub struct Event {
     pub session_id: Option<SessionId>,
     /// From which address.
     pub ip: Option<String>,
+    /// The place of that address, where a GeoIP database was configured.
+    pub place: Option<String>,
     /// With which user agent.
     pub user_agent: Option<String>,
     /// What else was kept.

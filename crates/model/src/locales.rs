@@ -28,6 +28,16 @@ text_enum! {
     }
 }
 
+/// The time zones to choose from: places, by their names in the IANA database.
+#[must_use]
+pub fn zones() -> Vec<String> {
+    const PARTS: [&str; 9] =
+        ["Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"];
+    let of_a_place = |name: &str| name.split_once('/').is_some_and(|(part, _)| PARTS.contains(&part));
+    let names = jiff::tz::db().available().map(|name| name.to_string());
+    names.filter(|name| of_a_place(name)).collect()
+}
+
 /// Which way a language is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

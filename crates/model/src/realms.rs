@@ -108,6 +108,9 @@ pub struct RealmSettings {
     pub password_block_breached: bool,
     /// A password is none of a user's last so many, the present one among them; 0 to 24.
     pub password_history: u32,
+
+    /// People may delete their own accounts.
+    pub self_deletion: bool,
 }
 
 text_enum! {
@@ -159,6 +162,7 @@ impl Default for RealmSettings {
             password_require_symbol: false,
             password_block_breached: true,
             password_history: 5,
+            self_deletion: false,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{RealmId, SessionId, Timestamp, UserId, realms::RealmSettings};
+use crate::{RealmId, SessionId, Timestamp, UserId, realms::RealmSettings, users::text_enum};
 
 /// One signed-in browser or device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +27,79 @@ pub struct Session {
     pub revoked_at: Option<Timestamp>,
     /// The address it started from.
     pub ip: Option<String>,
+    /// The place of that address, such as `Berlin, Germany`, where a GeoIP database is configured.
+    pub place: Option<String>,
     /// Device and browser, such as `Firefox on macOS`.
     pub device: String,
     /// How the user authenticated (RFC 8176 values, blank-separated).
     pub amr: String,
-    /// The clients that use it, by `client_id`.
-    pub clients: Vec<String>,
+    /// The clients that use it, in the order they joined.
+    pub clients: Vec<SessionClient>,
+}
+
+/// A client in a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionClient {
+    /// What it calls itself.
+    pub client_id: String,
+    /// What people call it; nothing when it was deleted.
+    pub name: Option<String>,
+    /// When it joined.
+    pub first_used_at: Timestamp,
+    /// When the session last signed the user in to it.
+    pub last_used_at: Timestamp,
+    /// How it is told that the session has ended, if it wants to be told and there was something to tell.
+    pub notice: Option<LogoutNotice>,
+}
+
+/// An application that a user has signed in to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedApplication {
+    /// What it calls itself.
+    pub client_id: String,
+    /// What people call it.
+    pub name: String,
+    /// When the user last signed in to it.
+    pub last_used_at: Timestamp,
+    /// In how many of the user's live sessions it is.
+    pub live_sessions: u64,
+}
+
+text_enum! {
+    /// How far a client has been told of the end of a session.
+    NoticeState {
+        /// It will be told.
+        Waiting = "waiting",
+        /// It has been told.
+        Delivered = "delivered",
+        /// It could not be told and will not be tried again.
+        Failed = "failed",
+    }
+}
+
+/// The telling of a client that a session has ended (OpenID Connect Back-Channel Logout 1.0).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogoutNotice {
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is tried next; nothing when it is over.
+    pub due_at: Option<Timestamp>,
+    /// When the client confirmed it.
+    pub delivered_at: Option<Timestamp>,
+    /// What went wrong at the last attempt.
+    pub last_error: Option<String>,
+}
+
+impl LogoutNotice {
+    /// How far it is.
+    #[must_use]
+    pub fn state(&self) -> NoticeState {
+        match (self.delivered_at, self.due_at) {
+            (Some(_), _) => NoticeState::Delivered,
+            (None, Some(_)) => NoticeState::Waiting,
+            (None, None) => NoticeState::Failed,
+        }
+    }
 }
 
 impl Session {

@@ -18,7 +18,7 @@ pub use query::{
 use crate::{
     RealmId, Timestamp, UserId,
     permissions::AdminRole,
-    validation::{FieldErrors, check_phone},
+    validation::{FieldErrors, USERNAME_BLANK, ZONE, check_phone},
 };
 
 /// The most that a user's attributes may take as JSON, in bytes.
@@ -235,7 +235,7 @@ pub struct UserPatch {
 pub fn check_user(user: &User, errors: &mut FieldErrors) {
     errors.required_line("username", &user.username, 254);
     if user.username.contains(char::is_whitespace) {
-        errors.add("username", "Must not contain blanks.");
+        errors.add("username", &USERNAME_BLANK);
     }
     if let Some(email) = &user.email {
         errors.email("email", email);
@@ -256,7 +256,7 @@ pub fn check_user(user: &User, errors: &mut FieldErrors) {
     if let Some(zone) = &user.zoneinfo
         && jiff::tz::TimeZone::get(zone).is_err()
     {
-        errors.add("zoneinfo", "Must be a time zone, such as Europe/Berlin.");
+        errors.add("zoneinfo", &ZONE);
     }
     if let Some(reason) = &user.disabled_reason {
         errors.line("reason", reason, 500);

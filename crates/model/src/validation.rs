@@ -105,8 +105,26 @@ const EMAIL_TOO_LONG: Sentence = Sentence { id: "email.too_long", text: "Must be
 const PHONE: Sentence =
     Sentence { id: "phone.wrong", text: "Must be a phone number with its country code, such as +4930123456." };
 
-/// The sentences that this module says.
-pub const SENTENCES: &[&Sentence] = &[&CONTROL, &DECEPTIVE, &TOO_LONG, &EMPTY, &EMAIL, &EMAIL_TOO_LONG, &PHONE];
+/// That a username has a blank in it.
+pub const USERNAME_BLANK: Sentence = Sentence { id: "username.blank", text: "Must not contain blanks." };
+/// That a username is somebody else's.
+pub const USERNAME_TAKEN: Sentence = Sentence { id: "username.taken", text: "This username is taken already." };
+/// That there is no such time zone.
+pub const ZONE: Sentence = Sentence { id: "zone.wrong", text: "Must be a time zone, such as Europe/Berlin." };
+
+/// The sentences that the checks of fields say.
+pub const SENTENCES: &[&Sentence] = &[
+    &CONTROL,
+    &DECEPTIVE,
+    &TOO_LONG,
+    &EMPTY,
+    &EMAIL,
+    &EMAIL_TOO_LONG,
+    &PHONE,
+    &USERNAME_BLANK,
+    &USERNAME_TAKEN,
+    &ZONE,
+];
 
 /// Errors by field name. Empty means that the input is acceptable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use denizen_model::{RealmId, Timestamp, UserId, reset_requests::ResetKind};
-use denizen_store::{self as store, WriteTx, action_tokens::NewActionToken};
+use denizen_store::{self as store, ReadTx, WriteTx, action_tokens::NewActionToken};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -18,6 +18,8 @@ pub(crate) enum Purpose {
     VerifyEmail,
     /// Going on with a registration.
     Register,
+    /// Making an address somebody's.
+    ChangeEmail,
     /// Making something anew; whoever makes the link says for how long it works.
     Reset(ResetKind),
 }
@@ -27,6 +29,7 @@ impl Purpose {
         match self {
             Self::VerifyEmail => "verify-email",
             Self::Register => "register",
+            Self::ChangeEmail => "change-email",
             Self::Reset(ResetKind::Password) => "reset-password",
             Self::Reset(ResetKind::Otp) => "reset-otp",
             Self::Reset(ResetKind::Passkey) => "reset-passkey",
@@ -36,7 +39,7 @@ impl Purpose {
     /// How long its links work.
     pub(crate) const fn valid_for(self) -> Duration {
         match self {
-            Self::VerifyEmail | Self::Register | Self::Reset(_) => Duration::from_secs(24 * 3600),
+            Self::VerifyEmail | Self::Register | Self::ChangeEmail | Self::Reset(_) => Duration::from_secs(24 * 3600),
         }
     }
 }
@@ -118,6 +121,18 @@ pub(crate) async fn find<T: DeserializeOwned + Send + 'static>(
     }
     let hash = hash_token(secret);
     app.db().peek(move |tx| read(store::action_tokens::find(tx, realm, purpose.as_str(), &hash, now)?)).await
+}
+
+/// What a user's latest link of this purpose is for, if it works still, and until when.
+pub(crate) fn find_of_user<T: DeserializeOwned>(
+    tx: &mut ReadTx<'_>,
+    user: UserId,
+    purpose: Purpose,
+    now: Timestamp,
+) -> Result<Option<(T, Timestamp)>> {
+    let found = store::action_tokens::find_of_user(tx, user, purpose.as_str(), now)?;
+    let until = found.as_ref().map(|found| found.expires_at);
+    Ok(read::<T>(found)?.map(|opened| opened.data).zip(until))
 }
 
 /// Uses a link up.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, PoisonError, RwLock as SyncLock},
 };
 
@@ -16,6 +17,7 @@ use crate::{
     messages::{Mail, Mailer, OwnTexts, Sms},
     oauth::access_tokens::VerifiedTokens,
     passwords::{self, Breaches},
+    places::Places,
 };
 
 /// Tells the time.
@@ -37,6 +39,8 @@ pub struct Config {
     pub hashing: password::Config,
     /// Where mails go.
     pub mail: Mail,
+    /// What knows where addresses are.
+    pub places: Places,
     /// Where text messages go.
     pub sms: Sms,
     /// Where breached passwords are looked up.
@@ -65,6 +69,7 @@ struct Inner {
     jobs: Notify,
     mailer: Mailer,
     limits: Limits,
+    places: Places,
     breaches: Breaches,
 }
 
@@ -115,6 +120,7 @@ impl App {
                 jobs: Notify::new(),
                 mailer,
                 limits: Limits::default(),
+                places: config.places,
                 breaches: Breaches::new(config.breaches),
             }),
         };
@@ -178,6 +184,12 @@ impl App {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.inner.limits
+    }
+
+    /// The place of an address, where a GeoIP database is configured and knows it.
+    #[must_use]
+    pub fn place_of(&self, ip: Option<IpAddr>) -> Option<String> {
+        self.inner.places.find(ip?)
     }
 
     pub(crate) fn mailer(&self) -> &Mailer {

@@ -76,6 +76,10 @@ pub struct ClientInput {
     pub redirect_uris: Option<Vec<String>>,
     /// Where a sign-out may lead to.
     pub post_logout_redirect_uris: Option<Vec<String>>,
+    /// Where it is told of the end of its users' sessions; nothing within when it is not.
+    pub backchannel_logout_uri: Option<Option<String>>,
+    /// Whether it needs the session's id to be told.
+    pub backchannel_logout_session_required: Option<bool>,
     /// How it may get tokens.
     pub grant_types: Option<Vec<GrantType>>,
     /// What it may ask for.
@@ -93,6 +97,11 @@ impl ClientInput {
         if let Some(uris) = self.post_logout_redirect_uris {
             client.post_logout_redirect_uris = uris;
         }
+        if let Some(uri) = self.backchannel_logout_uri {
+            client.backchannel_logout_uri = uri.map(|uri| uri.trim().to_owned()).filter(|uri| !uri.is_empty());
+        }
+        client.backchannel_logout_session_required =
+            self.backchannel_logout_session_required.unwrap_or(client.backchannel_logout_session_required);
         if let Some(grants) = self.grant_types {
             client.grant_types = grants;
         }
@@ -135,6 +144,8 @@ pub async fn create(
         secret_hash: None,
         redirect_uris: Vec::new(),
         post_logout_redirect_uris: Vec::new(),
+        backchannel_logout_uri: None,
+        backchannel_logout_session_required: false,
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
         enabled: true,
@@ -166,6 +177,8 @@ fn facts(client: &Client) -> serde_json::Value {
         "type": client.kind,
         "redirect_uris": client.redirect_uris,
         "post_logout_redirect_uris": client.post_logout_redirect_uris,
+        "backchannel_logout_uri": client.backchannel_logout_uri,
+        "backchannel_logout_session_required": client.backchannel_logout_session_required,
         "grant_types": client.grant_types,
         "scopes": client.scopes,
         "enabled": client.enabled,

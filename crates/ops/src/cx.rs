@@ -206,6 +206,7 @@ impl Cx {
             client_id: None,
             session_id,
             ip: self.ip.map(|ip| ip.to_string()),
+            place: app.place_of(self.ip),
             user_agent: self.user_agent.clone(),
             details: Map::new(),
         }

@@ -2,7 +2,7 @@
 
 use denizen_model::{
     permissions::Permission,
-    validation::{FieldErrors, Message},
+    validation::{FieldErrors, Message, USERNAME_TAKEN},
 };
 use denizen_store as store;
 
@@ -140,7 +140,7 @@ impl From<store::Error> for Error {
         let taken = |field: &str, what: &str| Self::field(field, format!("{what} is taken already."));
         match &error {
             store::Error::Constraint(name) => match name.as_str() {
-                "users_username_key" => taken("username", "This username"),
+                "users_username_key" => Self::field("username", &USERNAME_TAKEN),
                 "roles_name_key" | "groups_name_key" | "organizations_name_key" | "saved_views_name_key" => {
                     taken("name", "This name")
                 }

@@ -1,5 +1,7 @@
 //! Reading the audit log, and proving it whole (PRODUCT §11).
 
+use std::time::Duration;
+
 use denizen_model::{
     EventId, UserId,
     events::{Event, EventQuery},
@@ -8,7 +10,7 @@ use denizen_model::{
 };
 use denizen_store::{self as store, events::Verification};
 
-use crate::{App, Cx, Error, May, Result, users::get_in};
+use crate::{App, Cx, Error, May, Result, sessions::SignedIn, users::get_in};
 
 fn page(mut events: Vec<Event>, limit: u32) -> Page<Event> {
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -60,6 +62,32 @@ pub async fn list_activity(
         })
         .await?;
     Ok(page(events, query.limit))
+}
+
+/// How far back a user sees what happened to their account.
+const OWN_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// What happened to the user's own account in the last 90 days, newest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_own(
+    app: &App,
+    cx: &Cx,
+    signed_in: &SignedIn,
+    after: Option<Cursor>,
+    limit: u32,
+) -> Result<Page<Event>> {
+    let query = EventQuery {
+        subject: Some(signed_in.user.id.to_string()),
+        from: Some(cx.now.minus(OWN_FOR)),
+        after,
+        limit,
+        ..EventQuery::default()
+    };
+    let (realm, asked) = (signed_in.user.realm_id, check(&query)?);
+    let events = app.db().read(move |tx| Ok::<_, Error>(store::events::list(tx, realm, &asked)?)).await?;
+    Ok(page(events, limit))
 }
 
 /// One event.

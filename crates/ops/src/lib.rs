@@ -4,6 +4,7 @@
 //! decides, stores, and records its event in one transaction. Console, admin API and command line are faces of
 //! these same functions.
 
+pub mod account;
 pub mod action_tokens;
 pub mod admins;
 pub mod api_keys;
@@ -31,6 +32,7 @@ pub mod messages;
 pub mod oauth;
 pub mod organizations;
 pub mod passwords;
+pub mod places;
 pub mod realms;
 pub mod required_actions;
 pub mod reset_requests;

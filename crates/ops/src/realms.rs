@@ -122,6 +122,8 @@ fn console_client(app: &App, cx: &Cx, realm: RealmId) -> Client {
         secret_hash: None,
         redirect_uris: vec![format!("{}/admin/callback", app.public_url())],
         post_logout_redirect_uris: vec![format!("{}/admin", app.public_url())],
+        backchannel_logout_uri: None,
+        backchannel_logout_session_required: false,
         grant_types: vec![GrantType::AuthorizationCode],
         scopes: vec!["openid".to_owned()],
         enabled: true,

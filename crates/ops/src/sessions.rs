@@ -6,7 +6,7 @@ use denizen_model::{
     SessionId, Timestamp, UserId,
     events::{EventType, NewEvent},
     permissions::markers::{SessionsRevoke, UsersRead},
-    sessions::{Session, idle_deadline},
+    sessions::{Session, UsedApplication, idle_deadline},
     users::User,
 };
 use denizen_store::{self as store, Events, WriteTx};
@@ -19,6 +19,8 @@ use crate::{
 const SEEN_EVERY: Duration = Duration::from_secs(60);
 /// How many sessions the profile shows.
 const SHOWN: u32 = 200;
+/// How many applications an account page shows.
+const APPLICATIONS: u32 = 200;
 
 /// A user's active and recent sessions, newest first.
 ///
@@ -150,6 +152,71 @@ pub async fn sign_out(app: &App, cx: &Cx, signed_in: &SignedIn) -> Result<()> {
     .await
 }
 
+/// The user's own live sessions, the one they ask from first, then by their last use.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_own(app: &App, cx: &Cx, signed_in: &SignedIn) -> Result<Vec<Session>> {
+    let (realm, user, own, now) = (signed_in.user.realm_id, signed_in.user.id, signed_in.session.id, cx.now);
+    let mut sessions = app.db().read(move |tx| Ok::<_, Error>(store::sessions::list(tx, realm, user, SHOWN)?)).await?;
+    sessions.retain(|session| session.is_live(now));
+    sessions.sort_by_key(|session| (session.id != own, std::cmp::Reverse(session.last_seen_at)));
+    Ok(sessions)
+}
+
+/// Ends one of the user's own sessions: dead at the next request, its refresh tokens with it.
+///
+/// # Errors
+/// When the user has no live session of this id.
+pub async fn end_own(app: &App, cx: &Cx, signed_in: &SignedIn, id: SessionId) -> Result<()> {
+    let (app2, user, from) = (app.clone(), signed_in.user.clone(), signed_in.session.id);
+    let cx2 = cx.acting_as(crate::Actor::User(user.id, user.display_name().to_owned()));
+    app.write(cx, move |mut tx| {
+        if !store::sessions::revoke(&mut tx, user.realm_id, user.id, id, cx2.now)? {
+            return Err(Error::not_found("live session"));
+        }
+        let mut event = cx2
+            .user_event(&app2, EventType::UserSessionRevoked, &user)
+            .detail("session_id", id.to_string())
+            .detail("reason", "ended by the user");
+        event.session_id = Some(from);
+        Ok(tx.commit(Events::from(event), ())?)
+    })
+    .await
+}
+
+/// Ends all of the user's own sessions but the one they ask from; answers how many there were.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_others(app: &App, cx: &Cx, signed_in: &SignedIn) -> Result<usize> {
+    let (app2, user, own) = (app.clone(), signed_in.user.clone(), signed_in.session.id);
+    let cx2 = cx.acting_as(crate::Actor::User(user.id, user.display_name().to_owned()));
+    app.write(cx, move |mut tx| {
+        let ended = store::sessions::revoke_all_but(&mut tx, user.realm_id, user.id, Some(own), cx2.now)?;
+        if ended.is_empty() {
+            return Ok(tx.unaudited("nothing was changed", 0)?);
+        }
+        let ids: Vec<String> = ended.iter().map(ToString::to_string).collect();
+        let mut event = cx2
+            .user_event(&app2, EventType::UserSessionRevoked, &user)
+            .detail("session_ids", ids)
+            .detail("reason", "ended by the user");
+        event.session_id = Some(own);
+        Ok(tx.commit(Events::from(event), ended.len())?)
+    })
+    .await
+}
+
+/// The applications that the user has signed in to, as far back as sessions are kept, the latest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_applications(app: &App, cx: &Cx, signed_in: &SignedIn) -> Result<Vec<UsedApplication>> {
+    let (realm, user, now) = (signed_in.user.realm_id, signed_in.user.id, cx.now);
+    app.db().read(move |tx| Ok(store::sessions::list_applications(tx, realm, user, now, APPLICATIONS)?)).await
+}
+
 /// The administrator behind a console cookie, with their session.
 ///
 /// # Errors
@@ -201,7 +268,7 @@ pub async fn open_console(
     Ok(token.into_secret())
 }
 
-/// The clients that use a session, by name, with the time each joined it.
+/// The clients that use a session, by name, with the time each was last used.
 ///
 /// # Errors
 /// When the database fails.

@@ -31,6 +31,7 @@ pub use update::{Contact, disable, enable, set_verification, update};
 pub(crate) use update::{apply, differences, store_in};
 pub(crate) use update::{disable_in, enable_in};
 pub use verification::{confirm_email, find_email_to_verify, request_email_verification};
+pub(crate) use verification::{drop_links, request as request_verification_in};
 
 use crate::{App, Cx, Error, May, Result, admins, cx::Detail};
 

@@ -13,6 +13,7 @@ statements! {
     INSERT = "INSERT INTO action_tokens (secret_hash, realm_id, user_id, purpose, data, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     FIND = "SELECT user_id, data, expires_at FROM action_tokens WHERE secret_hash = ?1 AND realm_id = ?2 AND purpose = ?3 AND used_at IS NULL AND expires_at > ?4";
     USE = "UPDATE action_tokens SET used_at = ?4 WHERE secret_hash = ?1 AND realm_id = ?2 AND purpose = ?3 AND used_at IS NULL AND expires_at > ?4 RETURNING user_id, data, expires_at";
+    FIND_OF_USER = "SELECT user_id, data, expires_at FROM action_tokens WHERE user_id = ?1 AND purpose = ?2 AND used_at IS NULL AND expires_at > ?3 ORDER BY created_at DESC LIMIT 1";
     DROP_OF_USER = "DELETE FROM action_tokens WHERE user_id = ?1 AND purpose = ?2";
     REMOVE_EXPIRED = "DELETE FROM action_tokens WHERE secret_hash IN (SELECT secret_hash FROM action_tokens WHERE expires_at < ?1 LIMIT 1000)";
 }
@@ -70,6 +71,14 @@ pub fn find(
     now: Timestamp,
 ) -> Result<Option<ActionToken>> {
     tx.find(&FIND, params![secret_hash, realm, purpose, now], read_token)
+}
+
+/// A user's latest token of this purpose, if it works still.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_of_user(tx: &mut ReadTx<'_>, user: UserId, purpose: &str, now: Timestamp) -> Result<Option<ActionToken>> {
+    tx.find(&FIND_OF_USER, params![user, purpose, now], read_token)
 }
 
 /// Uses the token of this hash up, if it works still.

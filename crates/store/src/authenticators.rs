@@ -3,6 +3,7 @@
 use denizen_model::{
     AuthenticatorId, RealmId, Timestamp, UserId,
     authenticators::{Authenticator, AuthenticatorType},
+    sessions::Session,
 };
 
 use crate::{
@@ -17,17 +18,17 @@ use crate::{
 macro_rules! columns {
     () => {
         "id, user_id, kind, label, temporary, registered_at, last_used_at, last_client_id, last_device, last_ip, \
-         locked_at, deactivated_at, deactivated_until"
+         last_place, locked_at, deactivated_at, deactivated_until"
     };
 }
 
 statements! {
     LIST = concat!("SELECT ", columns!(), " FROM authenticators WHERE realm_id = ?1 AND user_id = ?2 ORDER BY id");
     FIND_PASSWORD = "SELECT id, secret, temporary FROM authenticators WHERE user_id = ?1 AND kind = 'password'";
-    PUT_PASSWORD = "INSERT INTO authenticators (id, realm_id, user_id, kind, secret, temporary, registered_at) VALUES (?1, ?2, ?3, 'password', ?4, ?5, ?6) ON CONFLICT (user_id) WHERE kind = 'password' DO UPDATE SET id = excluded.id, secret = excluded.secret, temporary = excluded.temporary, registered_at = excluded.registered_at, last_used_at = NULL, last_client_id = NULL, last_device = NULL, last_ip = NULL, locked_at = NULL, deactivated_at = NULL, deactivated_until = NULL";
+    PUT_PASSWORD = "INSERT INTO authenticators (id, realm_id, user_id, kind, secret, temporary, registered_at) VALUES (?1, ?2, ?3, 'password', ?4, ?5, ?6) ON CONFLICT (user_id) WHERE kind = 'password' DO UPDATE SET id = excluded.id, secret = excluded.secret, temporary = excluded.temporary, registered_at = excluded.registered_at, last_used_at = NULL, last_client_id = NULL, last_device = NULL, last_ip = NULL, last_place = NULL, locked_at = NULL, deactivated_at = NULL, deactivated_until = NULL";
     UPGRADE = "UPDATE authenticators SET secret = ?3 WHERE id = ?1 AND secret = ?2";
     CLEAR_PASSWORD = "DELETE FROM authenticators WHERE realm_id = ?1 AND user_id = ?2 AND kind = 'password'";
-    USED = "UPDATE authenticators SET last_used_at = ?2, last_client_id = ?3, last_device = ?4, last_ip = ?5 WHERE id = ?1";
+    USED = "UPDATE authenticators SET last_used_at = ?2, last_client_id = ?3, last_device = ?4, last_ip = ?5, last_place = ?6 WHERE id = ?1";
     PUT = "INSERT INTO authenticators (id, realm_id, user_id, kind, label, credential_id, secret, temporary, registered_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING";
     SECRETS = concat!("SELECT ", columns!(), ", secret, counter FROM authenticators WHERE user_id = ?1 AND kind = ?2 ORDER BY id");
     FIND_CREDENTIAL = concat!("SELECT ", columns!(), ", secret, counter FROM authenticators WHERE realm_id = ?1 AND credential_id = ?2");
@@ -74,6 +75,7 @@ fn read_authenticator(row: &Row<'_>) -> Result<Authenticator> {
         last_client_id: row.opt_text("last_client_id")?,
         last_device: row.opt_text("last_device")?,
         last_ip: row.opt_text("last_ip")?,
+        last_place: row.opt_text("last_place")?,
         locked_at: row.opt_time("locked_at")?,
         deactivated_at: row.opt_time("deactivated_at")?,
         deactivated_until: row.opt_time("deactivated_until")?,
@@ -249,7 +251,7 @@ pub fn clear_password(tx: &mut WriteTx<'_>, realm: RealmId, user: UserId, now: T
     Ok(cleared)
 }
 
-/// Notes a successful use.
+/// Notes a successful use, through this client and in this session.
 ///
 /// # Errors
 /// When the database fails.
@@ -258,8 +260,7 @@ pub fn note_used(
     id: AuthenticatorId,
     now: Timestamp,
     client: Option<&str>,
-    device: &str,
-    ip: Option<&str>,
+    session: &Session,
 ) -> Result<()> {
-    tx.execute(&USED, params![id, now, client, device, ip]).map(drop)
+    tx.execute(&USED, params![id, now, client, &session.device, &session.ip, &session.place]).map(drop)
 }

@@ -16,14 +16,14 @@ use crate::{
 
 macro_rules! columns {
     () => {
-        "id, realm_id, client_id, name, kind, secret_hash, redirect_uris, post_logout_redirect_uris, grant_types, \
-         scopes, enabled, created_at, updated_at, version"
+        "id, realm_id, client_id, name, kind, secret_hash, redirect_uris, post_logout_redirect_uris, \
+         backchannel_logout_uri, backchannel_logout_session_required, grant_types, scopes, enabled, created_at, updated_at, version"
     };
 }
 
 statements! {
-    INSERT = "INSERT INTO clients (id, realm_id, client_id, name, name_key, kind, secret_hash, redirect_uris, post_logout_redirect_uris, grant_types, scopes, enabled, created_at, updated_at, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
-    UPDATE = "UPDATE clients SET name = ?4, name_key = ?5, kind = ?6, secret_hash = ?7, redirect_uris = ?8, post_logout_redirect_uris = ?9, grant_types = ?10, scopes = ?11, enabled = ?12, updated_at = ?13, version = version + 1 WHERE realm_id = ?1 AND id = ?2 AND version = ?3";
+    INSERT = "INSERT INTO clients (id, realm_id, client_id, name, name_key, kind, secret_hash, redirect_uris, post_logout_redirect_uris, grant_types, scopes, enabled, created_at, updated_at, version, backchannel_logout_uri, backchannel_logout_session_required) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+    UPDATE = "UPDATE clients SET name = ?4, name_key = ?5, kind = ?6, secret_hash = ?7, redirect_uris = ?8, post_logout_redirect_uris = ?9, grant_types = ?10, scopes = ?11, enabled = ?12, updated_at = ?13, backchannel_logout_uri = ?14, backchannel_logout_session_required = ?15, version = version + 1 WHERE realm_id = ?1 AND id = ?2 AND version = ?3";
     DELETE = "DELETE FROM clients WHERE realm_id = ?1 AND id = ?2";
     FIND = concat!("SELECT ", columns!(), " FROM clients WHERE realm_id = ?1 AND id = ?2");
     FIND_BY_CLIENT_ID = concat!("SELECT ", columns!(), " FROM clients WHERE realm_id = ?1 AND client_id = ?2");
@@ -50,6 +50,8 @@ fn read_client(row: &Row<'_>) -> Result<Client> {
         secret_hash,
         redirect_uris,
         post_logout_redirect_uris,
+        backchannel_logout_uri: row.opt_text("backchannel_logout_uri")?,
+        backchannel_logout_session_required: row.bool("backchannel_logout_session_required")?,
         grant_types,
         scopes: row.json("scopes")?,
         enabled: row.bool("enabled")?,
@@ -82,6 +84,8 @@ pub fn insert(tx: &mut WriteTx<'_>, client: &Client) -> Result<()> {
             client.created_at,
             client.updated_at,
             client.version,
+            &client.backchannel_logout_uri,
+            client.backchannel_logout_session_required,
         ],
     )
     .map(drop)
@@ -108,6 +112,8 @@ pub fn update(tx: &mut WriteTx<'_>, client: &Client, now: Timestamp) -> Result<b
             to_json(&client.scopes)?,
             client.enabled,
             now,
+            &client.backchannel_logout_uri,
+            client.backchannel_logout_session_required,
         ],
     )?;
     Ok(changed == 1)

@@ -59,6 +59,8 @@ struct Personal {
     actor: String,
     subject: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    place: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     user_agent: Option<String>,
     #[serde(skip_serializing_if = "Map::is_empty", default)]
     details: Map<String, Json>,
@@ -163,6 +165,7 @@ impl Linked {
         let personal = Personal {
             actor: std::mem::take(&mut event.actor.name),
             subject: std::mem::take(&mut event.subject.name),
+            place: event.place.take(),
             user_agent: event.user_agent.take(),
             details: std::mem::take(&mut event.details),
         };
@@ -287,6 +290,7 @@ fn read_event(row: &Row<'_>) -> Result<Event> {
         client_id,
         session_id,
         ip,
+        place: personal.place,
         user_agent: personal.user_agent,
         details: personal.details,
         chain,

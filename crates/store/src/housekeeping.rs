@@ -28,6 +28,7 @@ pub fn remove_expired(tx: &mut WriteTx<'_>, now: Timestamp) -> Result<u64> {
     for statement in [&CODES, &GRANTS, &TOKENS, &SESSIONS, &IDEMPOTENCY] {
         removed += tx.execute(statement, params![now])?;
     }
+    removed += crate::logout_notices::remove_old(tx, now)?;
     removed += crate::action_tokens::remove_expired(tx, now)?;
     removed += crate::lockouts::remove_expired(tx, now)?;
     removed += crate::one_time_codes::remove_expired(tx, now)?;

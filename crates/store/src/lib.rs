@@ -27,6 +27,7 @@ pub mod invitations;
 pub mod jobs;
 pub mod keys;
 pub mod lockouts;
+pub mod logout_notices;
 pub mod members;
 pub mod message_templates;
 pub mod messages;

@@ -19,7 +19,9 @@ const FILES: &[(&str, &str)] = &[
     ("0003_user_index", include_str!("../migrations/0003_user_index.sql")),
     ("0004_authenticators", include_str!("../migrations/0004_authenticators.sql")),
     ("0005_passwords", include_str!("../migrations/0005_passwords.sql")),
+    ("0006_sessions", include_str!("../migrations/0006_sessions.sql")),
     ("0007_messages", include_str!("../migrations/0007_messages.sql")),
+    ("0008_list_indexes", include_str!("../migrations/0008_list_indexes.sql")),
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS migrations (

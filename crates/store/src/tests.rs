@@ -119,6 +119,7 @@ pub(crate) fn event(realm: RealmId, subject: &User) -> NewEvent {
         client_id: None,
         session_id: None,
         ip: Some("192.0.2.1".into()),
+        place: None,
         user_agent: None,
         details: Default::default(),
     }
@@ -167,6 +168,7 @@ fn statements() -> Vec<(&'static str, Sql)> {
         invitations::STATEMENTS,
         keys::STATEMENTS,
         lockouts::STATEMENTS,
+        logout_notices::STATEMENTS,
         message_templates::STATEMENTS,
         one_time_codes::STATEMENTS,
         remembered_devices::STATEMENTS,

@@ -64,6 +64,7 @@ statements! {
     FIND = concat!("SELECT ", columns!(), " FROM users WHERE realm_id = ?1 AND id = ?2");
     FIND_ANYWHERE = concat!("SELECT ", columns!(), " FROM users WHERE id = ?1");
     FIND_BY_USERNAME = concat!("SELECT ", columns!(), " FROM users WHERE realm_id = ?1 AND username_key = ?2");
+    ADDRESS_OF_ANOTHER = "SELECT id FROM (SELECT id FROM users WHERE realm_id = ?1 AND username_key = ?2 UNION ALL SELECT id FROM users WHERE num IN (SELECT num FROM user_index WHERE realm_num = (SELECT num FROM realms WHERE id = ?1) AND email_key = ?2 LIMIT 2)) u WHERE id <> ?3 LIMIT 1";
     LIST_BY_EMAIL = concat!("SELECT ", columns!(), " FROM users WHERE num IN (SELECT num FROM user_index WHERE realm_num = (SELECT num FROM realms WHERE id = ?1) AND email_key = ?2 LIMIT 2)");
     DELETE = "DELETE FROM users WHERE realm_id = ?1 AND id = ?2";
     COUNT = "INSERT INTO user_counts (realm_id, shard, kind, enabled, total) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (realm_id, shard, kind, enabled) DO UPDATE SET total = user_counts.total + excluded.total";
@@ -268,6 +269,14 @@ pub fn find_by_identifier(tx: &mut ReadTx<'_>, realm: RealmId, typed: &str) -> R
     }
     let mut users = tx.list(&LIST_BY_EMAIL, params![realm, &key], read_user)?;
     Ok(if users.len() == 1 { users.pop() } else { None })
+}
+
+/// Whether somebody else signs in with this address, or has it.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_address_of_another(tx: &mut ReadTx<'_>, realm: RealmId, email: &str, user: UserId) -> Result<bool> {
+    Ok(tx.find(&ADDRESS_OF_ANOTHER, params![realm, fold(email), user], |_| Ok(()))?.is_some())
 }
 
 /// Removes a user with all that hangs on them. Answers whether there was one.

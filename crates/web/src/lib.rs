@@ -7,6 +7,7 @@ mod assets;
 mod card;
 mod console;
 mod cx;
+mod declared;
 mod docs;
 mod download;
 mod health;

@@ -1,10 +1,11 @@
 //! What runs beside requests: jobs, removal of what has expired, retention, rotation of signing keys, mail and text
-//! messages. Webhooks will have their room here.
+//! messages, telling clients that sessions have ended. Webhooks will have their room here.
 //!
 //! Every task may run on several nodes at once: each step is a transaction that finds the work still to be done
 //! or does nothing.
 
 mod jobs;
+mod logout;
 
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub fn start(app: &App) -> JoinSet<()> {
     for channel in Channel::ALL {
         tasks.spawn(send_messages(app.clone(), *channel));
     }
+    tasks.spawn(logout::run(app.clone()));
     tasks
 }
 

@@ -5,6 +5,8 @@
 #[macro_use]
 mod support;
 #[cfg(test)]
+mod account;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod console;

@@ -152,6 +152,7 @@ async fn every_card_page_is_for_everybody() {
     browser.sign_in("sample@example.com", PASSWORD).await;
     browser.comes_to("/realms/main/account").await;
     look.keep(&browser, "account").await;
+    account_pages(&look, &browser, &server, &api).await;
     look.visit(&browser, &server.url("/realms/main/end-session"), "sign-out").await;
     browser.click("Sign out").await;
     browser.sees("signed out").await;
@@ -215,6 +216,68 @@ async fn every_card_page_is_for_everybody() {
     look.is_content();
 }
 
+/// The pages of the account of whoever has just signed in, also with something wrong and something done.
+async fn account_pages(look: &Looker, browser: &Browser, server: &Server, api: &Api) {
+    let settings = json!({ "self_deletion": true, "username_changeable": true });
+    api.patch("/realms/main/settings", &settings).await.expect(200);
+    for definition in [
+        json!({ "key": "nickname", "label": "Nickname", "type": "string", "self_service": "edit" }),
+        json!({ "key": "plan", "label": "Plan", "type": "string", "self_service": "view", "default": "Basic" }),
+    ] {
+        api.post("/realms/main/attribute-definitions", &definition).await.expect(201);
+    }
+    let at = |path: &str| server.url(&format!("/realms/main/account{path}"));
+    for (path, name) in [
+        ("", "account-profile"),
+        ("/password", "account-password"),
+        ("/authenticators", "account-authenticators"),
+        ("/sessions", "account-sessions"),
+        ("/applications", "account-applications"),
+        ("/activity", "account-activity"),
+        ("/email", "account-email"),
+        ("/phone", "account-phone"),
+        ("/username", "account-username"),
+        ("/delete", "account-delete"),
+    ] {
+        look.visit(browser, &at(path), name).await;
+    }
+    browser.open(&at("/password")).await;
+    browser.fill("current_password", "not the right one").await;
+    browser.fill("password", "short").await;
+    browser.fill("password_again", "short").await;
+    browser.click("Change password").await;
+    browser.sees("not your present password").await;
+    look.keep(browser, "account-password-wrong").await;
+    browser.open(&at("/email")).await;
+    browser.fill("value", "another@example.com").await;
+    browser.click("Send link").await;
+    browser.sees("Look into your mail").await;
+    look.keep(browser, "account-email-pending").await;
+    browser.complaints().await;
+    browser.open(&at("/authenticators/app")).await;
+    let secret = browser.find("code.secret").await.text().await.unwrap();
+    look.keep(browser, "account-app").await;
+    if let Some(code) = two_steps::code(&secret, 0) {
+        browser.fill("code", &code).await;
+        browser.click("Turn on").await;
+        browser.find(".codes").await;
+        look.keep(browser, "account-codes").await;
+        browser.click("I have kept them").await;
+        browser.sees("10 codes left").await;
+        look.keep(browser, "account-authenticators-app").await;
+        browser.click("Rename: Authenticator app").await;
+        browser.find("input[name=value]").await;
+        look.keep(browser, "account-name").await;
+        browser.open(&at("/authenticators")).await;
+        browser.click("Remove: Authenticator app").await;
+        browser.find(".btn-danger").await;
+        look.keep(browser, "account-remove").await;
+        browser.click("Remove").await;
+        browser.sees("It is removed").await;
+    }
+    look.hears_nothing(browser, "account pages").await;
+}
+
 /// The card pages in each language; Arabic ones are mirrored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_language_is_for_everybody() {
@@ -262,6 +325,10 @@ async fn every_language_is_for_everybody() {
         click(&browser, "form.form button[type=submit]").await;
         browser.comes_to("/realms/main/account").await;
         look.keep(&browser, &name("account")).await;
+        for page in ["password", "authenticators", "activity", "authenticators/app"] {
+            let url = server.url(&format!("/realms/main/account/{page}"));
+            look.visit(&browser, &url, &name(&format!("account-{}", page.replace('/', "-")))).await;
+        }
         look.visit(&browser, &server.url("/realms/main/end-session"), &name("sign-out")).await;
         click(&browser, "button[value=sign_out]").await;
         browser.comes_to("/signed-out").await;

@@ -37,7 +37,7 @@ pub(crate) fn sqlite(from: &Path, into: &Path, realm: &str) -> Result<f64> {
     target.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;
          PRAGMA foreign_keys = ON; PRAGMA case_sensitive_like = ON; PRAGMA cache_size = -16000;
-         PRAGMA mmap_size = 1073741824;",
+         PRAGMA mmap_size = 1099511627776;",
     )?;
     let path = from.to_str().ok_or_else(|| Failure::new("a path that is not UTF-8"))?;
     target.execute("ATTACH ?1 AS source", params![path])?;

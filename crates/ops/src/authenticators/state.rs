@@ -116,7 +116,14 @@ fn set_in(
     Ok(vec![event(app, cx, kind, user, before)])
 }
 
-fn remove_in(tx: &mut WriteTx<'_>, app: &App, cx: &Cx, user: &User, one: &Authenticator) -> Result<Vec<NewEvent>> {
+/// Removes one; answers the events.
+pub(crate) fn remove_in(
+    tx: &mut WriteTx<'_>,
+    app: &App,
+    cx: &Cx,
+    user: &User,
+    one: &Authenticator,
+) -> Result<Vec<NewEvent>> {
     if one.kind.comes_with_address() {
         let message = "It is there as long as the user has the address. Switch it off, or remove the address.";
         return Err(Error::conflict("comes-with-address", message));

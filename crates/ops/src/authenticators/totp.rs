@@ -2,12 +2,13 @@
 
 use denizen_model::{
     AuthenticatorId,
-    authenticators::{Authenticator, AuthenticatorType},
+    authenticators::{Authenticator, AuthenticatorType, RequiredAction},
     events::{EventType, NewEvent},
     users::User,
 };
 use denizen_store::{self as store, WriteTx, authenticators::Stored};
 
+use super::recovery_codes;
 use crate::{
     App, Cx, Error, Result,
     crypto::{Secret, totp::TotpSecret},
@@ -25,7 +26,7 @@ pub(crate) fn prepare(app: &App, cx: &Cx, user: &User) -> Authenticator {
 }
 
 /// Stores an app in the place of those there were; `step` is that of the code that proved it. Answers the events.
-pub(crate) fn replace_in(
+fn replace_in(
     tx: &mut WriteTx<'_>,
     app: &App,
     cx: &Cx,
@@ -45,6 +46,26 @@ pub(crate) fn replace_in(
         .detail("authenticator_id", new.id.to_string())
         .detail("replaced", !gone.is_empty());
     Ok(vec![event])
+}
+
+/// Stores an app that was just set up, and what goes with it: recovery codes where there are some to be shown, nothing
+/// that still asks for an app, no remembered browsers. Answers the events.
+pub(crate) fn set_up_in(
+    tx: &mut WriteTx<'_>,
+    app: &App,
+    cx: &Cx,
+    user: &User,
+    new: &Authenticator,
+    (secret, step): (&TotpSecret, i64),
+    codes: Option<&[Secret]>,
+) -> Result<Vec<NewEvent>> {
+    let mut events = replace_in(tx, app, cx, user, new, secret, step)?;
+    if let Some(codes) = codes {
+        events.extend(recovery_codes::replace_in(tx, app, cx, user, codes)?);
+    }
+    store::required_actions::remove(tx, user.realm_id, user.id, RequiredAction::ConfigureOtp)?;
+    store::remembered_devices::forget_all(tx, user.realm_id, user.id)?;
+    Ok(events)
 }
 
 /// Looks at a code, and uses it up if it is right.

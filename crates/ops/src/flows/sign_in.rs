@@ -12,10 +12,12 @@
 //! * [`actions`]: what is required before the destination;
 //! * [`advance`]: what comes next, and the session at the end;
 //! * [`failures`]: what becomes of a failed attempt;
+//! * [`confirm`]: the password once more, of somebody who is signed in.
 //! * [`resetting`]: a sign-in that began with the link of a reset.
 
 pub mod actions;
 pub(crate) mod advance;
+mod confirm;
 mod failures;
 mod flow;
 mod password;
@@ -33,6 +35,7 @@ use denizen_model::{
 use super::{enrol::Enrolled, rules::Used};
 use crate::{App, Cx, Error, RealmState, Result, crypto::Secret};
 
+pub(crate) use confirm::confirm_password;
 pub use flow::Flow;
 pub use password::check_password_step;
 pub(crate) use second_factor::Taken;

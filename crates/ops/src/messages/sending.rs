@@ -51,6 +51,7 @@ impl Place {
             hashing: password::Config { threads: 1, queue: 16, params: password::Params::new(8, 1, 1).unwrap() },
             mail: Mail::Demo,
             sms,
+            places: crate::places::Places::default(),
             breaches: crate::passwords::Source::None,
         };
         let app = App::open(config).await.unwrap();

@@ -34,6 +34,8 @@ pub fn metadata(realm: &RealmState) -> Value {
         "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "ui_locales_supported": realm.realm.settings.locales,
         "prompt_values_supported": ["none", "login", "select_account"],
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
         "authorization_response_iss_parameter_supported": true,
         "claims_parameter_supported": false,
         "request_parameter_supported": false,

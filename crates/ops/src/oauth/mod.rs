@@ -1,10 +1,12 @@
 //! The OpenID provider: one file for each grant and endpoint.
 //!
 //! Sources: OAuth 2.0 (RFC 6749) as narrowed by OAuth 2.1 and RFC 9700, PKCE (RFC 7636), OpenID Connect Core 1.0,
-//! JWT access tokens (RFC 9068), introspection (RFC 7662), revocation (RFC 7009), RP-initiated logout 1.0.
+//! JWT access tokens (RFC 9068), introspection (RFC 7662), revocation (RFC 7009), RP-initiated logout 1.0,
+//! back-channel logout 1.0.
 
 pub mod access_tokens;
 pub mod authorize;
+pub mod backchannel;
 pub mod client_auth;
 pub mod client_credentials;
 pub mod code;

@@ -247,6 +247,10 @@ where
         let kinds = edit(&mut user, &mut errors);
         check_user(&user, &mut errors);
         errors.into_result()?;
+        if user.email != before.email {
+            // What they wanted their address to be is settled by what it is now.
+            crate::account::email::drop_changes(&mut tx, user.id)?;
+        }
         let asked = match &verify_in {
             Some(realm) => Some(verification::request(&mut tx, &app2, &cx2, realm, &user)?),
             None => None,

@@ -36,7 +36,7 @@ pub async fn request_email_verification(app: &App, cx: &Cx, may: May<UsersWrite>
 }
 
 /// Makes the link and the mail in the transaction of the change that asks for them; answers the event.
-pub(super) fn request(tx: &mut WriteTx<'_>, app: &App, cx: &Cx, realm: &Realm, user: &User) -> Result<NewEvent> {
+pub(crate) fn request(tx: &mut WriteTx<'_>, app: &App, cx: &Cx, realm: &Realm, user: &User) -> Result<NewEvent> {
     let email = user.email.as_deref().ok_or_else(|| Error::internal("no email to verify"))?;
     drop_links(tx, user.id)?;
     let fresh = Fresh::new(app, cx.now, Purpose::VerifyEmail.valid_for());
@@ -58,7 +58,7 @@ pub(super) fn request(tx: &mut WriteTx<'_>, app: &App, cx: &Cx, realm: &Realm, u
 }
 
 /// Makes links sent before stop working, and takes back mails with them that still wait.
-pub(super) fn drop_links(tx: &mut WriteTx<'_>, user: UserId) -> Result<()> {
+pub(crate) fn drop_links(tx: &mut WriteTx<'_>, user: UserId) -> Result<()> {
     store::action_tokens::drop_of_user(tx, user, Purpose::VerifyEmail.as_str())?;
     Ok(store::messages::supersede_of_user(tx, user, Template::VerifyEmail, messages::SUPERSEDED)?)
 }

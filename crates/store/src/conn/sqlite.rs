@@ -33,7 +33,7 @@ pub(crate) fn open(path: &Path, writable: bool) -> Result<Connection> {
     conn.execute_batch(own).map_err(error)?;
     conn.execute_batch(
         "PRAGMA foreign_keys = ON; PRAGMA case_sensitive_like = ON;
-         PRAGMA cache_size = -16000; PRAGMA mmap_size = 1073741824;",
+         PRAGMA cache_size = -16000; PRAGMA mmap_size = 1099511627776;",
     )
     .map_err(error)?;
     Ok(conn)

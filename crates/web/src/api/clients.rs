@@ -17,7 +17,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     answer::{Answer, DONE, List, Record},
     ask::{Ask, Id},
-    body::{Body, MaybeBody, Nothing, present},
+    body::{Body, MaybeBody, Nothing, nullable, present},
     query::Paging,
 };
 use crate::Web;
@@ -46,6 +46,10 @@ struct ClientView {
     redirect_uris: Vec<String>,
     /// Where a sign-out may lead to.
     post_logout_redirect_uris: Vec<String>,
+    /// Where it is told of the end of its users' sessions (OpenID Connect Back-Channel Logout 1.0).
+    backchannel_logout_uri: Option<String>,
+    /// Whether it needs the session's id (`sid`) to be told; it always is.
+    backchannel_logout_session_required: bool,
     /// How it may get tokens.
     grant_types: Vec<GrantType>,
     /// The scopes it may ask for.
@@ -64,6 +68,7 @@ impl From<Client> for ClientView {
     fn from(client: Client) -> Self {
         let built_in = client.is_builtin();
         let Client { id, client_id, name, kind, redirect_uris, post_logout_redirect_uris, .. } = client;
+        let Client { backchannel_logout_uri, backchannel_logout_session_required, .. } = client;
         let Client { grant_types, scopes, enabled, created_at, updated_at, .. } = client;
         Self {
             id,
@@ -72,6 +77,8 @@ impl From<Client> for ClientView {
             kind,
             redirect_uris,
             post_logout_redirect_uris,
+            backchannel_logout_uri,
+            backchannel_logout_session_required,
             grant_types,
             scopes,
             enabled,
@@ -112,6 +119,10 @@ struct CreateClient {
     redirect_uris: Option<Vec<String>>,
     /// Where a sign-out may lead to.
     post_logout_redirect_uris: Option<Vec<String>>,
+    /// Where it is told of the end of its users' sessions: `https`, or `http` to this machine itself.
+    backchannel_logout_uri: Option<String>,
+    /// Whether it needs the session's id (`sid`) to be told; it does not when absent.
+    backchannel_logout_session_required: Option<bool>,
     /// How it may get tokens; `authorization_code` and `refresh_token` when absent.
     grant_types: Option<Vec<GrantType>>,
     /// The scopes it may ask for; `openid`, `profile` and `email` when absent.
@@ -136,6 +147,14 @@ struct ChangeClient {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     post_logout_redirect_uris: Option<Vec<String>>,
+    /// Where it is told of the end of its users' sessions; `null` when it is not.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    backchannel_logout_uri: Option<Option<String>>,
+    /// Whether it needs the session's id (`sid`) to be told.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    backchannel_logout_session_required: Option<bool>,
     /// How it may get tokens.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
@@ -175,6 +194,8 @@ async fn create(ask: Ask<ClientsWrite>, Body(new): Body<CreateClient>) -> Answer
         kind: new.kind,
         redirect_uris: new.redirect_uris,
         post_logout_redirect_uris: new.post_logout_redirect_uris,
+        backchannel_logout_uri: Some(new.backchannel_logout_uri),
+        backchannel_logout_session_required: new.backchannel_logout_session_required,
         grant_types: new.grant_types,
         scopes: new.scopes,
         enabled: new.enabled,
@@ -211,6 +232,8 @@ async fn change(
         kind: None,
         redirect_uris: patch.redirect_uris,
         post_logout_redirect_uris: patch.post_logout_redirect_uris,
+        backchannel_logout_uri: patch.backchannel_logout_uri,
+        backchannel_logout_session_required: patch.backchannel_logout_session_required,
         grant_types: patch.grant_types,
         scopes: patch.scopes,
         enabled: patch.enabled,

@@ -47,6 +47,8 @@ pub(crate) struct EventView {
     session_id: Option<SessionId>,
     /// From which address.
     ip: Option<String>,
+    /// The place of that address, where a GeoIP database was configured.
+    place: Option<String>,
     /// With which user agent.
     user_agent: Option<String>,
     /// What else was kept: before and after, reasons.
@@ -62,7 +64,7 @@ pub(crate) struct EventView {
 impl From<Event> for EventView {
     fn from(event: Event) -> Self {
         let Event { id, at, kind, outcome, actor, subject, client_id, session_id, ip, user_agent, .. } = event;
-        let Event { details, chain, sequence, hash, .. } = event;
+        let Event { place, details, chain, sequence, hash, .. } = event;
         Self {
             id,
             at,
@@ -73,6 +75,7 @@ impl From<Event> for EventView {
             client_id,
             session_id,
             ip,
+            place,
             user_agent,
             details,
             chain,

@@ -1,6 +1,7 @@
 //! The API as its callers see it: the real router over a real application.
 
 mod attributes;
+mod backchannel;
 mod contract;
 mod diagnosis;
 mod duplicates;
@@ -35,6 +36,7 @@ use denizen_ops::{
     },
     messages::{Mail, Sms},
     passwords::Source,
+    places::Places,
     users,
 };
 use serde_json::Value;
@@ -92,6 +94,7 @@ impl Fixture {
             rng,
             hashing: password::Config { threads: 1, queue: 16, params: Params::new(8, 1, 1).unwrap() },
             mail: Mail::Demo,
+            places: Places::default(),
             sms: Sms::Demo,
             breaches,
         };

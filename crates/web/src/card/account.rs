@@ -1,4 +1,21 @@
-//! The account page: who is signed in, where, and the way out. More of it comes with the account pages proper.
+//! The account pages: what people see of their own account and change themselves. Each page is a file of its own here,
+//! and a line of [`PAGES`].
+//!
+//! What changes a way to sign in is behind [`enter_fresh`]: whoever signed in too long ago does so again and comes back
+//! to the page.
+
+mod activity;
+mod applications;
+mod authenticators;
+mod contact;
+mod deletion;
+mod password;
+mod profile;
+mod sessions;
+
+pub(crate) use contact::link_router;
+
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -7,102 +24,191 @@ use axum::{
     response::{Redirect, Response},
     routing::{get, post},
 };
-use denizen_model::users::VerificationState;
-use denizen_model::validation::FieldErrors;
+use denizen_model::{authenticators::AuthenticatorType, validation::FieldErrors};
 use denizen_ops::{
     Cx, Error, RealmState,
+    account::Fresh,
     flows::sign_in::Flow,
-    sessions::{SignedIn, applications, sign_out},
+    sessions::{SignedIn, sign_out},
 };
 use serde::Serialize;
 
-use super::{Card, cookie, error_page, fault_page, page, see_other, sign_in::identifier_page, signed_in, with_cookie};
+use super::{
+    cookie, error_page, fault_page, see_other,
+    sign_in::{identifier_page, page_of},
+    signed_in, with_cookie,
+};
 use crate::{
     Web,
     cx::Anonymous,
-    render::{TimeView, hue, initials},
+    render::{Templates, hue, initials},
 };
 
 pub(crate) fn router() -> Router<Web> {
     Router::new()
         .route("/realms/{realm}", get(root))
-        .route("/realms/{realm}/account", get(overview))
         .route("/realms/{realm}/account/sign-out", post(leave))
+        .merge(activity::router())
+        .merge(applications::router())
+        .merge(authenticators::router())
+        .merge(contact::router())
+        .merge(deletion::router())
+        .merge(password::router())
+        .merge(profile::router())
+        .merge(sessions::router())
 }
 
+/// The account pages in the order of their navigation: where each is under `/realms/{realm}/account`, the id of its
+/// name, its icon.
+const PAGES: [(&str, &str, &str); 6] = [
+    ("", "account.nav.profile", "user"),
+    (password::PATH, "account.nav.password", "key"),
+    (authenticators::PATH, "account.nav.authenticators", "lock"),
+    ("/sessions", "account.nav.sessions", "monitor"),
+    ("/applications", "account.nav.applications", "clients"),
+    ("/activity", "account.nav.activity", "activity"),
+];
+
+/// What the frame of the account pages shows.
 #[derive(Serialize)]
-struct OverviewPage {
-    card: Card,
-    user: UserView,
-    applications: Vec<ApplicationView>,
+pub(super) struct Navigation {
+    items: Vec<NavigationItem>,
+    /// The name of the page, on screens that have no place for all of them.
+    current: String,
+    name: String,
+    initials: String,
+    hue: u8,
+    /// What they sign in with.
+    username: String,
     console_href: Option<String>,
     sign_out_action: String,
 }
 
 #[derive(Serialize)]
-struct UserView {
-    name: String,
-    initials: String,
-    hue: u8,
-    email: Option<String>,
-    email_verified: bool,
-    username: String,
-    signed_in_at: TimeView,
+struct NavigationItem {
+    href: String,
+    label: String,
+    icon: &'static str,
+    current: bool,
 }
 
-#[derive(Serialize)]
-struct ApplicationView {
-    name: String,
-    last_used_at: TimeView,
+impl Navigation {
+    /// The navigation on the page at `current`, one of [`PAGES`].
+    pub(super) fn new(web: &Web, realm: &RealmState, signed_in: &SignedIn, current: &str) -> Self {
+        let item = |(path, name, icon): (&str, &str, &'static str)| NavigationItem {
+            href: href(realm, path),
+            label: web.templates.text(name),
+            icon,
+            current: path == current,
+        };
+        let passwords = realm.realm.settings.sign_in_methods.contains(&AuthenticatorType::Password);
+        let shown = PAGES.into_iter().filter(|(path, ..)| passwords || *path != password::PATH);
+        let user = &signed_in.user;
+        Self {
+            current: PAGES
+                .iter()
+                .find(|(path, ..)| *path == current)
+                .map_or_else(String::new, |(_, name, _)| web.templates.text(name)),
+            items: shown.map(item).collect(),
+            name: user.display_name().to_owned(),
+            initials: initials(user.display_name()),
+            hue: hue(&user.id.to_string()),
+            username: user.username.clone(),
+            console_href: user.admin_role.map(|_| format!("/admin/{}/users", realm.realm.slug)),
+            sign_out_action: href(realm, "/sign-out"),
+        }
+    }
+}
+
+/// The address of an account page.
+pub(super) fn href(realm: &RealmState, path: &str) -> String {
+    format!("/realms/{}/account{path}", realm.realm.slug)
+}
+
+/// A device's label ([`denizen_model::devices::device_label`]) in the reader's language.
+fn device_words(templates: &Templates, label: &str) -> String {
+    match (label, label.split_once(" on ")) {
+        ("Unknown device", _) => templates.text("device.unknown"),
+        ("An app on an Apple device", _) => templates.text("device.apple_app"),
+        ("Android app", _) => templates.text("device.android_app"),
+        (_, Some((program, system))) => templates.text_with("device.on", &[("program", program), ("system", system)]),
+        (_, None) => label.to_owned(),
+    }
+}
+
+/// The realm of an account page and who is signed in to it; for anybody else the page that they get instead. After a
+/// sign-in it leads to the page at `path`.
+pub(super) async fn enter(
+    web: &Web,
+    cx: &Cx,
+    slug: &str,
+    headers: &HeaderMap,
+    path: &str,
+) -> Result<(Arc<RealmState>, SignedIn), Response> {
+    let realm = web.app.realm(slug).await.map_err(|error| error_page(web, &error, cx.request_id, None))?;
+    if !realm.realm.enabled {
+        return Err(fault_page(web, StatusCode::FORBIDDEN, "realm_disabled", Some(&realm)));
+    }
+    let answer = match signed_in(web, cx, &realm, headers).await {
+        Ok(Some(signed_in)) => return Ok((realm, signed_in)),
+        Ok(None) => {
+            let flow = Flow::new(cx.now, None, None).leading_to(href(&realm, path));
+            identifier_page(web, &realm, &flow, &FieldErrors::new()).await
+        }
+        Err(error) => Err(error),
+    };
+    Err(answer.unwrap_or_else(|error| error_page(web, &error, cx.request_id, Some(&realm))))
+}
+
+/// As [`enter`], for what changes a way to sign in: whoever signed in too long ago gets the sign-in page, as themselves.
+pub(super) async fn enter_fresh(
+    web: &Web,
+    cx: &Cx,
+    slug: &str,
+    headers: &HeaderMap,
+    path: &str,
+) -> Result<(Arc<RealmState>, Fresh), Response> {
+    let (realm, signed_in) = enter(web, cx, slug, headers, path).await?;
+    let username = signed_in.user.username.clone();
+    if let Some(fresh) = Fresh::of(cx, signed_in) {
+        return Ok((realm, fresh));
+    }
+    let flow = Flow::new(cx.now, None, Some(username)).leading_to(href(&realm, path));
+    let answer = page_of(web, cx, &realm, &flow).await;
+    Err(answer.unwrap_or_else(|error| error_page(web, &error, cx.request_id, Some(&realm))))
+}
+
+/// As [`enter_fresh`], for a form: nobody's typing survives a sign-in, so it leads to the page of the form, which asks
+/// for one.
+pub(super) async fn enter_fresh_form(
+    web: &Web,
+    cx: &Cx,
+    slug: &str,
+    headers: &HeaderMap,
+    path: &str,
+) -> Result<(Arc<RealmState>, Fresh), Response> {
+    let (realm, signed_in) = enter(web, cx, slug, headers, path).await?;
+    match Fresh::of(cx, signed_in) {
+        Some(fresh) => Ok((realm, fresh)),
+        None => Err(see_other(&href(&realm, path))),
+    }
+}
+
+/// The messages of a failure that the person at the form can mend; any other failure goes on.
+fn mendable(error: Error) -> Result<FieldErrors, Error> {
+    match *error.kind {
+        denizen_ops::ErrorKind::Invalid(errors) => Ok(errors),
+        _ => Err(error),
+    }
+}
+
+/// How a form is answered whose fields may be wrong.
+pub(super) fn status_of(errors: &FieldErrors) -> StatusCode {
+    super::sign_in::status_of(errors)
 }
 
 async fn root(Path(slug): Path<String>) -> Redirect {
     Redirect::to(&format!("/realms/{}/account", crate::path_segment(&slug)))
-}
-
-async fn overview(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    let realm = match web.app.realm(&slug).await {
-        Ok(realm) => realm,
-        Err(error) => return error_page(&web, &error, cx.request_id, None),
-    };
-    if !realm.realm.enabled {
-        return fault_page(&web, StatusCode::FORBIDDEN, "realm_disabled", Some(&realm));
-    }
-    let answer = match signed_in(&web, &cx, &realm, &headers).await {
-        Ok(Some(signed_in)) => show(&web, &cx, &realm, signed_in).await,
-        Ok(None) => identifier_page(&web, &realm, &Flow::new(cx.now, None, None), &FieldErrors::new()).await,
-        Err(error) => Err(error),
-    };
-    answer.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
-}
-
-async fn show(web: &Web, cx: &Cx, realm: &RealmState, signed_in: SignedIn) -> Result<Response, Error> {
-    let used = applications(&web.app, realm, &signed_in).await?;
-    let applications =
-        used.into_iter().map(|(name, at)| ApplicationView { name, last_used_at: TimeView::new(at, cx.now) }).collect();
-    let SignedIn { session, user } = signed_in;
-    let slug = &realm.realm.slug;
-    let context = OverviewPage {
-        card: Card::new(web.templates.text("account.title"), realm),
-        console_href: user.admin_role.map(|_| format!("/admin/{slug}/users")),
-        sign_out_action: format!("/realms/{slug}/account/sign-out"),
-        applications,
-        user: UserView {
-            initials: initials(user.display_name()),
-            hue: hue(&user.id.to_string()),
-            name: user.display_name().to_owned(),
-            email_verified: user.email_state == VerificationState::Verified,
-            email: user.email,
-            username: user.username,
-            signed_in_at: TimeView::new(session.authenticated_at, cx.now),
-        },
-    };
-    Ok(page(web, StatusCode::OK, "card/account/overview.html", &context))
 }
 
 async fn leave(
@@ -123,5 +229,27 @@ async fn leave(
     match done {
         Ok(()) => with_cookie(see_other(&format!("/realms/{slug}/signed-out")), cookie::clear(&web, &realm)),
         Err(error) => error_page(&web, &error, cx.request_id, Some(&realm)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use denizen_model::devices::device_label;
+
+    use super::*;
+
+    #[test]
+    fn devices_are_named_as_the_model_names_them() {
+        let templates = Templates::load().unwrap();
+        for agent in [
+            "",
+            "Billing/7 CFNetwork/1568 Darwin/24.0.0",
+            "okhttp/4.12.0",
+            "curl/8.7.1",
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0",
+        ] {
+            let label = device_label(agent);
+            assert_eq!(device_words(&templates, &label), label);
+        }
     }
 }

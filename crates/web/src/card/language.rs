@@ -36,8 +36,8 @@ struct Choice {
 }
 
 /// Pages with a link's secret, under a realm's path.
-const WITH_TOKEN: [&str; 6] =
-    ["invitation", "register/complete", "reset-otp", "reset-passkey", "reset-password", "verify-email"];
+const WITH_TOKEN: [&str; 7] =
+    ["change-email", "invitation", "register/complete", "reset-otp", "reset-passkey", "reset-password", "verify-email"];
 
 /// The address only if it leads to a page under `place`, so that no link sends people elsewhere.
 fn within<'p>(place: &str, path: &'p str) -> Option<&'p str> {

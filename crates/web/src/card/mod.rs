@@ -33,6 +33,7 @@ use crate::{
 pub(crate) fn router() -> Router<Web> {
     Router::new()
         .merge(account::router())
+        .merge(account::link_router())
         .merge(enrol::router())
         .merge(language::router())
         .merge(links::router())

@@ -84,7 +84,7 @@ pub(crate) async fn identifier_page(
     Ok(page(web, status_of(errors), "card/sign_in/identifier.html", &context))
 }
 
-fn status_of(errors: &FieldErrors) -> StatusCode {
+pub(super) fn status_of(errors: &FieldErrors) -> StatusCode {
     let held = |text: &str| matches!(text, "sign_in.too_many" | "sign_in.locked");
     if errors.iter().any(|(_, text)| held(text)) {
         StatusCode::TOO_MANY_REQUESTS

@@ -19,10 +19,10 @@ use super::{
     Answer, PageError,
     forms::{Errors, Fields, Posted, mendable},
     frame::{At, ConsoleCx, Section},
-    users::{Confirm, Pager, declared::write, path_id},
+    users::{Confirm, Pager, path_id},
     words::{Label, count},
 };
-use crate::Web;
+use crate::{Web, declared::write};
 
 pub(super) fn router() -> Router<Web> {
     Router::new()

@@ -308,6 +308,7 @@ fn properties(page: &ConsoleCx, event: &Event) -> Vec<Property> {
         .chain([subject])
         .chain(event.client_id.iter().map(|id| mono("Client", id.clone())))
         .chain(event.ip.iter().map(|ip| mono("IP", ip.clone())))
+        .chain(event.place.iter().map(|place| plain("Place", place.clone())))
         .chain(event.user_agent.iter().map(|agent| plain("Device", device_label(agent))))
         .chain(event.session_id.iter().map(|id| mono("Session", id.to_string())))
         .collect()

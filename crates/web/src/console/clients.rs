@@ -34,8 +34,17 @@ pub(super) fn router() -> Router<Web> {
 
 const PAGE: u32 = 100;
 /// The fields that the forms have a place for a message at.
-const SHOWN: [&str; 7] =
-    ["name", "client_id", "type", "redirect_uris", "post_logout_redirect_uris", "grant_types", "scopes"];
+const SHOWN: [&str; 9] = [
+    "name",
+    "client_id",
+    "type",
+    "redirect_uris",
+    "post_logout_redirect_uris",
+    "backchannel_logout_uri",
+    "backchannel_logout_session_required",
+    "grant_types",
+    "scopes",
+];
 
 #[derive(Serialize)]
 struct ListPage {
@@ -93,6 +102,8 @@ struct Values {
     enabled: bool,
     redirect_uris: String,
     post_logout_redirect_uris: String,
+    backchannel_logout_uri: String,
+    backchannel_logout_session_required: bool,
     grant_types: Vec<String>,
     scopes: String,
 }
@@ -106,6 +117,8 @@ impl Values {
             enabled: true,
             redirect_uris: String::new(),
             post_logout_redirect_uris: String::new(),
+            backchannel_logout_uri: String::new(),
+            backchannel_logout_session_required: false,
             grant_types: vec![GrantType::AuthorizationCode.to_string(), GrantType::RefreshToken.to_string()],
             scopes: "openid profile email".to_owned(),
         }
@@ -119,6 +132,8 @@ impl Values {
             enabled: client.enabled,
             redirect_uris: client.redirect_uris.join("\n"),
             post_logout_redirect_uris: client.post_logout_redirect_uris.join("\n"),
+            backchannel_logout_uri: client.backchannel_logout_uri.clone().unwrap_or_default(),
+            backchannel_logout_session_required: client.backchannel_logout_session_required,
             grant_types: client.grant_types.iter().map(ToString::to_string).collect(),
             scopes: client.scopes.join(" "),
         }
@@ -133,6 +148,8 @@ impl Values {
             enabled: typed.ticked("enabled"),
             redirect_uris: text("redirect_uris"),
             post_logout_redirect_uris: text("post_logout_redirect_uris"),
+            backchannel_logout_uri: text("backchannel_logout_uri"),
+            backchannel_logout_session_required: typed.ticked("backchannel_logout_session_required"),
             grant_types: typed.all("grant_types").into_iter().map(str::to_owned).collect(),
             scopes: text("scopes"),
         }
@@ -145,6 +162,8 @@ fn input(typed: &Fields) -> ClientInput {
         name: Some(typed.text("name").to_owned()),
         redirect_uris: Some(typed.lines("redirect_uris")),
         post_logout_redirect_uris: Some(typed.lines("post_logout_redirect_uris")),
+        backchannel_logout_uri: Some(typed.given("backchannel_logout_uri")),
+        backchannel_logout_session_required: Some(typed.ticked("backchannel_logout_session_required")),
         grant_types: Some(typed.all("grant_types").into_iter().filter_map(GrantType::from_name).collect()),
         scopes: Some(typed.text("scopes").split_whitespace().map(str::to_owned).collect()),
         ..ClientInput::default()

@@ -12,11 +12,11 @@ use http::request::Parts;
 use super::PageError;
 
 /// Messages by field, one a line; `form` is for the form as a whole.
-pub(super) type Errors = BTreeMap<String, String>;
+pub(crate) type Errors = BTreeMap<String, String>;
 
 /// The fields of a form or the parameters of an address.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Fields(Vec<(String, String)>);
+pub(crate) struct Fields(Vec<(String, String)>);
 
 impl Fields {
     fn checked(pairs: Vec<(String, String)>) -> Result<Self, PageError> {
@@ -39,32 +39,32 @@ impl Fields {
     }
 
     #[cfg(test)]
-    pub(super) fn from_pairs(pairs: Vec<(String, String)>) -> Self {
+    pub(crate) fn from_pairs(pairs: Vec<(String, String)>) -> Self {
         Self(pairs)
     }
 
     /// A field's text as it was typed; empty when it was not sent.
-    pub(super) fn text(&self, name: &str) -> &str {
+    pub(crate) fn text(&self, name: &str) -> &str {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
     }
 
     /// Whether a field was sent at all.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|(key, _)| key == name)
     }
 
     /// A field's text, if there is any.
-    pub(super) fn given(&self, name: &str) -> Option<String> {
+    pub(crate) fn given(&self, name: &str) -> Option<String> {
         Some(self.text(name).trim()).filter(|text| !text.is_empty()).map(str::to_owned)
     }
 
     /// Whether a box was ticked.
-    pub(super) fn ticked(&self, name: &str) -> bool {
+    pub(crate) fn ticked(&self, name: &str) -> bool {
         self.text(name) == "true"
     }
 
     /// All values of a field that may be sent several times.
-    pub(super) fn all(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
     }
 
@@ -74,7 +74,7 @@ impl Fields {
     }
 
     /// The record's version that the form was made from.
-    pub(super) fn version(&self) -> Option<i64> {
+    pub(crate) fn version(&self) -> Option<i64> {
         self.text("version").parse().ok()
     }
 
@@ -90,7 +90,7 @@ impl Fields {
 
 /// A posted form.
 #[derive(Debug)]
-pub(super) struct Posted(pub(super) Fields);
+pub(crate) struct Posted(pub(crate) Fields);
 
 impl<S: Send + Sync> FromRequest<S> for Posted {
     type Rejection = Response;

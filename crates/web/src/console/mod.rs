@@ -30,6 +30,8 @@ mod tests;
 mod users;
 mod words;
 
+pub(crate) use forms::{Errors, Fields, Posted};
+
 use axum::{
     Router,
     middleware::from_fn_with_state,

@@ -92,6 +92,7 @@ struct Values {
     password_require_symbol: bool,
     password_block_breached: bool,
     password_history: String,
+    self_deletion: bool,
 }
 
 /// A language that pages can be in.
@@ -225,6 +226,7 @@ impl Values {
             password_require_symbol: settings.password_require_symbol,
             password_block_breached: settings.password_block_breached,
             password_history: settings.password_history.to_string(),
+            self_deletion: settings.self_deletion,
         }
     }
 
@@ -260,6 +262,7 @@ impl Values {
             password_require_symbol: typed.ticked("password_require_symbol"),
             password_block_breached: typed.ticked("password_block_breached"),
             password_history: text("password_history"),
+            self_deletion: typed.ticked("self_deletion"),
         }
     }
 }
@@ -332,6 +335,7 @@ fn read(typed: &Fields, before: &RealmSettings) -> Result<RealmSettings, Errors>
             [] => before.password_history,
             _ => small("password_history", before.password_history, &mut errors),
         },
+        self_deletion: typed.ticked("self_deletion"),
         // What this page does not show stays as it is.
         ..before.clone()
     };

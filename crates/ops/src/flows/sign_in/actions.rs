@@ -120,7 +120,8 @@ fn told(event: NewEvent, (method, request): (&'static str, Option<ResetRequestId
     }
 }
 
-fn replace_password(tx: &mut WriteTx<'_>, cx: &Cx, before: &User, password: &StoredPassword) -> Result<()> {
+/// Puts a password in the place of the one there was, and with it nothing that asks for a new one, no remembered browsers.
+pub(crate) fn replace_password(tx: &mut WriteTx<'_>, cx: &Cx, before: &User, password: &StoredPassword) -> Result<()> {
     store::authenticators::put_password(tx, before.realm_id, before.id, password, cx.now)?;
     store::remembered_devices::forget_all(tx, before.realm_id, before.id)?;
     let user = User { requires_password_reset: false, updated_at: cx.now, ..before.clone() };
@@ -136,6 +137,13 @@ pub struct TotpSetUp {
     pub text: Secret,
 }
 
+impl TotpSetUp {
+    /// How a secret is shown for somebody's account in a realm.
+    pub(crate) fn of(realm: &RealmState, account: &str, secret: &TotpSecret) -> Self {
+        Self { picture: secret.picture(&realm.realm.display_name, account), text: secret.to_text() }
+    }
+}
+
 /// The secret that a flow sets up, as its page shows it.
 ///
 /// # Errors
@@ -143,7 +151,7 @@ pub struct TotpSetUp {
 pub fn totp_set_up(realm: &RealmState, flow: &Flow) -> Result<TotpSetUp> {
     let secret = flow.totp().ok_or_else(flow_expired)?;
     let account = flow.identifier.as_deref().unwrap_or("account");
-    Ok(TotpSetUp { picture: secret.picture(&realm.realm.display_name, account), text: secret.to_text() })
+    Ok(TotpSetUp::of(realm, account, &secret))
 }
 
 /// Takes the first code of an app that is set up, keeps it in the place of an earlier one, and goes on; by way of new
@@ -177,23 +185,20 @@ pub async fn configure_otp_step(
             let user = store::users::find(&mut tx, user.realm_id, user.id)?.ok_or_else(flow_expired)?;
             let completed = flow2.complete_in(&mut tx, &user, ResetKind::Otp)?;
             let is_reset = completed.0 == "link" || completed.1.is_some();
-            let mut events = totp::replace_in(&mut tx, &app2, &own, &user, &new, &secret, step)?;
-            if !had_codes || is_reset {
-                events.extend(recovery_codes::replace_in(&mut tx, &app2, &own, &user, &kept)?);
-            }
+            let with_codes = !had_codes || is_reset;
+            let codes = with_codes.then_some(kept.as_slice());
+            let mut events = totp::set_up_in(&mut tx, &app2, &own, &user, &new, (&secret, step), codes)?;
             if is_reset {
                 let event = own.user_event(&app2, EventType::UserAuthenticatorResetCompleted, &user);
                 events.push(told(event.detail("type", ResetKind::Otp.as_str()), completed));
             }
             let client = client_of(&flow2);
-            store::required_actions::remove(&mut tx, user.realm_id, user.id, RequiredAction::ConfigureOtp)?;
-            store::remembered_devices::forget_all(&mut tx, user.realm_id, user.id)?;
             let mut events: Vec<_> = events
                 .into_iter()
                 .map(|event| complete(event, client.as_deref(), None).detail("required", true))
                 .collect();
             let first = events.remove(0);
-            Ok(tx.commit(Events::new(first, events), !had_codes || is_reset)?)
+            Ok(tx.commit(Events::new(first, events), with_codes)?)
         })
         .await?;
     flow.setting_up = None;

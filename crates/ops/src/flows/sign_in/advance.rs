@@ -126,6 +126,7 @@ async fn begin_session(app: &App, cx: &Cx, realm: &Arc<RealmState>, flow: Flow, 
         expires_at: cx.now.plus(Duration::from_secs(settings.session_absolute_seconds)),
         revoked_at: None,
         ip: cx.ip.map(|ip| ip.to_string()),
+        place: app.place_of(cx.ip),
         device: device_label(cx.user_agent.as_deref().unwrap_or("")),
         amr: flow.amr(),
         clients: Vec::new(),
@@ -139,6 +140,7 @@ async fn begin_session(app: &App, cx: &Cx, realm: &Arc<RealmState>, flow: Flow, 
     };
     let codes = flow.request.as_ref().zip(code.as_ref());
     let redirect = codes.map(|(request, (token, _))| success(request, &realm.issuer, token.expose()));
+    let redirect = redirect.or_else(|| flow.back.clone());
     let remember = Duration::from_secs(settings.remembered_device_seconds);
     let device = (proof.remember && !remember.is_zero()).then(|| Token::generate(app.rng(), Prefix::Bare));
     let device_hash = device.as_ref().map(Token::hash);
@@ -197,8 +199,7 @@ async fn begin_session(app: &App, cx: &Cx, realm: &Arc<RealmState>, flow: Flow, 
             if authenticator.kind.comes_with_address() {
                 store::authenticators::put(&mut tx, present.realm_id, authenticator, None, "")?;
             }
-            let (client, ip) = (client_id.as_deref(), session.ip.as_deref());
-            store::authenticators::note_used(&mut tx, authenticator.id, own.now, client, &session.device, ip)?;
+            store::authenticators::note_used(&mut tx, authenticator.id, own.now, client_id.as_deref(), &session)?;
         }
         let succeeded = event(EventType::UserSignInSucceeded).detail("method", method.as_str());
         Ok(tx.commit(Events::new(succeeded.detail("device", session.device.as_str()), more), ())?)

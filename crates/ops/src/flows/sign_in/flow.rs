@@ -32,6 +32,9 @@ pub struct Flow {
     /// The hash of the cookie by which the browser may be remembered. It does not travel either.
     #[serde(skip)]
     pub(super) device: Option<String>,
+    /// The page of ours that it leads to where no client asked, by its path; `None` is the account's first.
+    #[serde(default)]
+    pub(super) back: Option<String>,
     /// What was proved so far.
     #[serde(default)]
     pub(super) proof: Option<Proof>,
@@ -78,11 +81,18 @@ impl Flow {
             identifier: identifier.filter(|text| text.len() <= 254),
             previous: None,
             device: None,
+            back: None,
             proof: None,
             setting_up: None,
             resetting: None,
             expires_at: now.plus(FLOW_FOR),
         }
+    }
+
+    /// The same sign-in, which leads to a page of ours.
+    #[must_use]
+    pub fn leading_to(self, path: String) -> Self {
+        Self { back: Some(path), ..self }
     }
 
     /// The same sign-in once the person has said who they are.

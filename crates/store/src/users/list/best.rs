@@ -72,7 +72,7 @@ pub(super) fn find(tx: &mut ReadTx<'_>, mut search: Search, query: &UserQuery, t
     let wanted = Wanted { text, username };
     let (bounds, way) = (Bounds::after(query), Way { backward: query.backward });
     let asked = search.asked(tx.engine());
-    if search.is_worth_asking(&asked, search.limits.few_best) {
+    if search.is_worth_asking(tx.engine(), &asked, search.limits.few_best) {
         let most = search.limits.few_at_most;
         let found = sql::found_keys(tx, search.realm_num, &search.tests, &asked, most + 1)?;
         if let Some(found) = search.if_few(found) {
@@ -232,7 +232,7 @@ fn rest(
         CursorKey::Number(_) => row.clone(),
     });
     let bounds = Bounds { place, ..Bounds::default() };
-    if let Some(stretch) = search.stretch() {
+    if let Some(stretch) = search.stretch(tx.engine()) {
         let found = sql::walk_keys(tx, search.realm_num, &order, &bounds, stretch, tests, limit)?;
         if i64::try_from(found.len()).unwrap_or(i64::MAX) >= limit {
             return Ok(found);

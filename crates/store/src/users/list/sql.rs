@@ -69,6 +69,22 @@ impl Order {
         }
     }
 
+    /// How SQLite is told which index to walk; it may know too little of a young table to choose.
+    fn walked(&self, engine: Engine) -> &'static str {
+        if engine == Engine::Postgres {
+            return "";
+        }
+        match self.sort {
+            UserSort::CreatedAt | UserSort::BestMatch => "INDEXED BY user_index_by_creation",
+            UserSort::LastSignInAt => "INDEXED BY user_index_by_sign_in",
+            UserSort::Role => "INDEXED BY user_index_by_admin",
+            UserSort::Name => "INDEXED BY user_index_by_name",
+            UserSort::Email => "INDEXED BY user_index_by_email",
+            UserSort::Phone => "INDEXED BY user_index_by_phone",
+            UserSort::Reference => "INDEXED BY user_index_by_reference",
+        }
+    }
+
     /// Whether a test bounds what the list is ordered by.
     pub(super) fn is_bound(&self, test: &Test) -> bool {
         matches!(test, Test::Within { column, .. } if *column == self.column())
@@ -133,6 +149,20 @@ impl Test {
         if term.chars().count() < 3 { word_beginning(term) } else { term.to_owned() }
     }
 
+    /// The columns that tell whether a row passes.
+    fn columns(&self) -> Vec<&'static str> {
+        match self {
+            Self::Contains(_) => vec!["search_text"],
+            Self::Near { .. } => vec!["search_text", "near_text"],
+            Self::Facet { .. } => vec!["facets"],
+            Self::Within { column, .. } | Self::NotBeginning { column, .. } | Self::IsNot { column, .. } => {
+                vec![column]
+            }
+            Self::Reference(_) => vec!["reference_key"],
+            Self::NotUser(_) => vec!["num"],
+        }
+    }
+
     /// Whether it looks at the keys of names, addresses and times only.
     fn is_about_keys(&self) -> bool {
         match self {
@@ -142,6 +172,11 @@ impl Test {
             }
             _ => false,
         }
+    }
+
+    /// Whether the indexes by creation and by last sign-in tell who passes.
+    pub(super) fn is_in_narrow_index(&self) -> bool {
+        self.columns().iter().all(|column| matches!(*column, "num" | "created_at" | "last_sign_in_at" | "facets"))
     }
 
     /// Whether it is about what is near and not about the word itself.
@@ -352,7 +387,8 @@ fn match_part(test: &Test) -> Option<String> {
     }
 }
 
-const KEYS: &str = "num, created_at, last_sign_in_at, admin_rank, name_key, email_key, phone_key, reference_key";
+const KEYS: [&str; 8] =
+    ["num", "created_at", "last_sign_in_at", "admin_rank", "name_key", "email_key", "phone_key", "reference_key"];
 const I_KEYS: &str =
     "i.num, i.created_at, i.last_sign_in_at, i.admin_rank, i.name_key, i.email_key, i.phone_key, i.reference_key";
 
@@ -439,8 +475,10 @@ pub(super) fn walk(
     tests: &[Test],
     wanted: i64,
 ) -> Result<Vec<Row>> {
-    let columns = format!("s.num, s.{} AS sort_key", order.column());
-    let statement = walk_statement(tx.engine(), &columns, realm_num, order, bounds, rows, tests, wanted);
+    let column = order.column();
+    let columns = format!("s.num, s.{column} AS sort_key");
+    let statement =
+        walk_statement(tx.engine(), (&columns, &["num", column]), realm_num, order, bounds, rows, tests, wanted);
     tx.list_text(&statement.text, &statement.values, |row| read_row(order.sort, row))
 }
 
@@ -455,14 +493,14 @@ pub(super) fn walk_keys(
     wanted: i64,
 ) -> Result<Vec<Keys>> {
     let columns = I_KEYS.replace("i.", "s.");
-    let statement = walk_statement(tx.engine(), &columns, realm_num, order, bounds, rows, tests, wanted);
+    let statement = walk_statement(tx.engine(), (&columns, &KEYS), realm_num, order, bounds, rows, tests, wanted);
     tx.list_text(&statement.text, &statement.values, read_keys)
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one statement")]
 fn walk_statement<'q>(
     engine: Engine,
-    columns: &str,
+    (columns, read): (&str, &[&'static str]),
     realm_num: i64,
     order: &Order,
     bounds: &'q Bounds,
@@ -473,8 +511,17 @@ fn walk_statement<'q>(
     let column = order.column();
     let (direction, _) = order.words();
     let mut statement = Statement::new(engine);
+    // No column more than is looked at: then an index that has these is enough.
+    let mut read = read.to_vec();
+    for column in tests.iter().filter(|test| !order.is_bound(test)).flat_map(Test::columns).chain([column]) {
+        if !read.contains(&column) {
+            read.push(column);
+        }
+    }
     statement.push(&format!(
-        "SELECT {columns} FROM (SELECT {KEYS}, search_text, near_text, facets FROM user_index i WHERE i.realm_num = "
+        "SELECT {columns} FROM (SELECT {} FROM user_index i {} WHERE i.realm_num = ",
+        read.join(", "),
+        order.walked(engine)
     ));
     let realm = statement.value(realm_num);
     statement.push(&realm);
@@ -492,7 +539,12 @@ fn walk_statement<'q>(
         statement.push(&condition);
     }
     let limit = statement.value(wanted);
-    statement.push(&format!(" ORDER BY s.{column} {direction}, s.num {direction} LIMIT {limit}"));
+    // SQLite hands on the rows of the walk one by one and ends it at the last that is wanted; told the order again,
+    // it would walk to the end and sort.
+    if engine == Engine::Postgres {
+        statement.push(&format!(" ORDER BY s.{column} {direction}, s.num {direction}"));
+    }
+    statement.push(&format!(" LIMIT {limit}"));
     statement
 }
 
@@ -677,9 +729,19 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
             let cut = place.as_ref().map(|place: &Row| place.key.clone());
             for bounds in [Bounds::default(), Bounds { place, prefix, cut }] {
                 texts.push(
-                    walk_statement(engine, I_KEYS.replace("i.", "s.").as_str(), 1, &order, &bounds, 9, &tests, 9).text,
+                    walk_statement(
+                        engine,
+                        (I_KEYS.replace("i.", "s.").as_str(), &KEYS),
+                        1,
+                        &order,
+                        &bounds,
+                        9,
+                        &tests,
+                        9,
+                    )
+                    .text,
                 );
-                texts.push(walk_statement(engine, "s.num", 1, &order, &bounds, 9, &[], 9).text);
+                texts.push(walk_statement(engine, ("s.num", &["num"]), 1, &order, &bounds, 9, &[], 9).text);
                 for asked in [true, false] {
                     let asked = vec![asked; tests.len()];
                     texts.push(sorted_statement(engine, I_KEYS, 1, &order, &bounds, &tests, &asked, 9).text);

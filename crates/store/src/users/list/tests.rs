@@ -14,8 +14,15 @@ use crate::{
 };
 
 /// Few users show what a million would.
-const LOW: Limits =
-    Limits { small: 10, few: 12, few_best: 12, few_at_most: 20, walked_at_most: 60, sorted_at_most: 80 };
+const LOW: Limits = Limits {
+    small: 10,
+    few: 12,
+    few_best: 12,
+    few_at_most: 20,
+    walked_at_most: 60,
+    walked_narrow: 120,
+    sorted_at_most: 80,
+};
 
 const NAMES: &[(&str, &str)] = &[
     ("John", "Smith"),

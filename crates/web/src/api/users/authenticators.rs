@@ -71,6 +71,8 @@ struct AuthenticatorView {
     last_device: Option<String>,
     /// The address of that use.
     last_ip: Option<String>,
+    /// The place of that address, where a GeoIP database is configured.
+    last_place: Option<String>,
 }
 
 impl AuthenticatorView {
@@ -92,6 +94,7 @@ impl AuthenticatorView {
             last_client_id: one.last_client_id,
             last_device: one.last_device,
             last_ip: one.last_ip,
+            last_place: one.last_place,
         }
     }
 }

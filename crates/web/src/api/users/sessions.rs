@@ -4,7 +4,7 @@ use axum::{Json, http::StatusCode};
 use denizen_model::{
     SessionId, Timestamp, UserId,
     permissions::markers::{SessionsRevoke, UsersRead},
-    sessions::Session,
+    sessions::{NoticeState, Session, SessionClient},
 };
 use denizen_ops::sessions;
 use serde::Serialize;
@@ -45,10 +45,61 @@ struct SessionView {
     revoked_at: Option<Timestamp>,
     /// The address it started from.
     ip: Option<String>,
+    /// The place of that address, such as `Berlin, Germany`, where a GeoIP database is configured.
+    place: Option<String>,
     /// Device and browser.
     device: String,
     /// The clients that use it, by `client_id`.
     clients: Vec<String>,
+    /// The same clients with their names, when they were used, and whether they know that the session has ended.
+    applications: Vec<ApplicationView>,
+}
+
+/// A client in a session.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SessionApplication)]
+struct ApplicationView {
+    /// What it calls itself.
+    client_id: String,
+    /// What people call it; `null` when it was deleted.
+    name: Option<String>,
+    /// When it joined the session.
+    first_used_at: Timestamp,
+    /// When the session last signed the user in to it.
+    last_used_at: Timestamp,
+    /// How it was told that the session has ended; `null` while the session lives, for clients without
+    /// `backchannel_logout_uri`, and after sessions that ended by themselves.
+    logout_notice: Option<NoticeView>,
+}
+
+/// The telling of a client that a session has ended (OpenID Connect Back-Channel Logout 1.0).
+#[derive(Serialize, ToSchema)]
+#[schema(as = LogoutNotice)]
+struct NoticeView {
+    /// How far it is.
+    state: NoticeState,
+    /// How often it was tried.
+    attempts: u32,
+    /// When it is tried next.
+    next_attempt_at: Option<Timestamp>,
+    /// When the client confirmed it.
+    delivered_at: Option<Timestamp>,
+    /// What went wrong at the last attempt.
+    last_error: Option<String>,
+}
+
+impl From<SessionClient> for ApplicationView {
+    fn from(client: SessionClient) -> Self {
+        let SessionClient { client_id, name, first_used_at, last_used_at, notice } = client;
+        let logout_notice = notice.map(|notice| NoticeView {
+            state: notice.state(),
+            attempts: notice.attempts,
+            next_attempt_at: notice.due_at,
+            delivered_at: notice.delivered_at,
+            last_error: notice.last_error,
+        });
+        Self { client_id, name, first_used_at, last_used_at, logout_notice }
+    }
 }
 
 impl SessionView {
@@ -56,7 +107,7 @@ impl SessionView {
         let active = session.is_live(now);
         let amr = session.amr.split_whitespace().map(str::to_owned).collect();
         let Session { id, created_at, authenticated_at, last_seen_at, idle_expires_at, expires_at, .. } = session;
-        let Session { revoked_at, ip, device, clients, .. } = session;
+        let Session { revoked_at, ip, place, device, clients, .. } = session;
         Self {
             id,
             active,
@@ -68,8 +119,10 @@ impl SessionView {
             expires_at,
             revoked_at,
             ip,
+            place,
             device,
-            clients,
+            clients: clients.iter().map(|client| client.client_id.clone()).collect(),
+            applications: clients.into_iter().map(ApplicationView::from).collect(),
         }
     }
 }

@@ -166,11 +166,11 @@ async fn somebody_who_is_signed_in_reads_their_own_language() {
     let page = asks(&mut guest, "/realms/main/account", "de").await;
     page.is_in(Language::German);
     guest.prove(page, "main", "hana@example.com").await;
-    let page = asks(&mut guest, "/realms/main/account", "de").await;
+    let page = asks(&mut guest, "/realms/main/account/sessions", "de").await;
     page.is_in(Language::Japanese).sees("たった今").sees("UTC\"");
     asks(&mut guest, "/realms/main/end-session", "de").await.is_in(Language::Japanese);
     guest.post("/realms/main/language", &[("to", "ar"), ("back", "/realms/main/account")]).await;
-    asks(&mut guest, "/realms/main/account", "de").await.is_in(Language::Arabic).sees("الآن");
+    asks(&mut guest, "/realms/main/account/sessions", "de").await.is_in(Language::Arabic).sees("الآن");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The console over the real router: signed in to through the real provider, with an owned clock.
 
+mod account;
 mod attributes;
 mod groups;
 mod import;
@@ -13,5 +14,6 @@ mod passwords;
 mod profile;
 mod resets;
 mod safety;
+mod sessions;
 mod support;
 mod two_steps;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -12,6 +13,7 @@ use std::{
 use axum::{
     Router,
     body::{Body, to_bytes},
+    extract::ConnectInfo,
 };
 use denizen_model::{
     Timestamp, UserId,
@@ -22,7 +24,9 @@ use denizen_ops::{
     App, Config, Cx, Location, admins,
     crypto::{MasterKey, Rng, password},
     messages::{self, Mail, Sms},
-    passwords, realms, setup, users,
+    passwords,
+    places::Places,
+    realms, setup, users,
 };
 use http::{Method, Request, StatusCode, header};
 use tempfile::TempDir;
@@ -60,6 +64,7 @@ impl Server {
             rng,
             hashing: password::Config { threads: 1, queue: 64, params },
             mail: Mail::Demo,
+            places: Places::demo(),
             sms: Sms::Demo,
             breaches: passwords::Source::None,
         })
@@ -126,7 +131,7 @@ impl Server {
     }
 
     pub(super) fn browser(&self) -> Browser<'_> {
-        Browser { server: self, cookies: BTreeMap::new() }
+        Browser { server: self, cookies: BTreeMap::new(), address: [192, 0, 2, 7], agent: "" }
     }
 
     /// A browser whose user is in the console.
@@ -176,8 +181,12 @@ impl Page {
 
 /// Keeps cookies, follows redirects when told to.
 pub(super) struct Browser<'s> {
-    server: &'s Server,
+    pub(super) server: &'s Server,
     pub(super) cookies: BTreeMap<String, String>,
+    /// Where its requests come from.
+    pub(super) address: [u8; 4],
+    /// What it calls itself.
+    pub(super) agent: &'static str,
 }
 
 impl Browser<'_> {
@@ -187,6 +196,10 @@ impl Browser<'_> {
         for (name, value) in lines {
             request = request.header(*name, *value);
         }
+        if !self.agent.is_empty() {
+            request = request.header(header::USER_AGENT, self.agent);
+        }
+        request = request.extension(ConnectInfo(SocketAddr::from((self.address, 4711))));
         let response = self.server.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         for line in parts.headers.get_all(header::SET_COOKIE) {

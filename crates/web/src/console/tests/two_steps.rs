@@ -18,7 +18,7 @@ pub(super) fn code(server: &Server, secret: &str) -> String {
 }
 
 /// What stands between two marks of a page.
-fn between<'p>(page: &'p Page, before: &str, after: &str) -> &'p str {
+pub(super) fn between<'p>(page: &'p Page, before: &str, after: &str) -> &'p str {
     let rest = page.body.split(before).nth(1).unwrap_or_else(|| panic!("no {before} in {}", page.body));
     rest.split(after).next().unwrap()
 }

@@ -124,6 +124,9 @@ struct Row {
     registered_at: TimeView,
     last_used_at: Option<TimeView>,
     device: Option<String>,
+    /// Where that took them, and from where.
+    application: Option<String>,
+    place: Option<String>,
     /// Until when it is locked or switched off.
     until: Option<TimeView>,
     actions: Vec<RowAction>,
@@ -199,7 +202,7 @@ fn icon(kind: AuthenticatorType) -> &'static str {
     }
 }
 
-fn authenticator_row(page: &ConsoleCx, profile: &Profile, one: &Authenticator) -> Row {
+async fn authenticator_row(page: &ConsoleCx, profile: &Profile, one: &Authenticator) -> Result<Row, Error> {
     let (user, now) = (&profile.user, page.now());
     let detail = match (one.kind, profile.recovery_codes_left) {
         (AuthenticatorType::Password, _) => user.username.clone(),
@@ -207,7 +210,15 @@ fn authenticator_row(page: &ConsoleCx, profile: &Profile, one: &Authenticator) -
         _ => one.label.clone(),
     };
     let until = one.locked_until(&profile.lockouts, now).or(one.deactivated_until.filter(|_| one.is_deactivated(now)));
-    Row {
+    // Of clients that were deleted since, the id is left.
+    let application = match &one.last_client_id {
+        Some(id) => {
+            let client = page.realm().client(page.app(), id).await?;
+            Some(client.map_or_else(|| id.clone(), |client| client.name.clone()))
+        }
+        None => None,
+    };
+    Ok(Row {
         id: one.id.to_string(),
         icon: icon(one.kind),
         label: if one.temporary { "Temporary password" } else { one.kind.title() },
@@ -217,8 +228,10 @@ fn authenticator_row(page: &ConsoleCx, profile: &Profile, one: &Authenticator) -
         registered_at: page.time(one.registered_at),
         last_used_at: page.time_opt(one.last_used_at),
         device: one.last_device.clone(),
+        application,
+        place: one.last_place.clone(),
         actions: if page.can().credentials_reset { actions_on(page, profile, one) } else { Vec::new() },
-    }
+    })
 }
 
 fn key_row(page: &ConsoleCx, profile: &Profile, key: &ApiKey) -> Row {
@@ -236,6 +249,8 @@ fn key_row(page: &ConsoleCx, profile: &Profile, key: &ApiKey) -> Row {
         registered_at: page.time(key.created_at),
         last_used_at: page.time_opt(key.last_used_at),
         device: None,
+        application: None,
+        place: None,
         until: None,
         actions: Vec::new(),
     }
@@ -256,7 +271,10 @@ fn required(page: &ConsoleCx, profile: &Profile) -> Required {
 pub(super) async fn show(page: ConsoleCx, Whose(id): Whose) -> Answer {
     let profile = Profile::load(&page, id).await?;
     let machine = profile.user.kind == UserKind::Machine;
-    let own = profile.authenticators.iter().map(|one| authenticator_row(&page, &profile, one));
+    let mut rows = Vec::with_capacity(profile.authenticators.len());
+    for one in &profile.authenticators {
+        rows.push(authenticator_row(&page, &profile, one).await?);
+    }
     let keys = profile.keys.iter().map(|key| key_row(&page, &profile, key));
     let tab = AuthenticatorsTab {
         password: (!machine).then(|| password_panel(&page, &profile)),
@@ -265,7 +283,7 @@ pub(super) async fn show(page: ConsoleCx, Whose(id): Whose) -> Answer {
             hashed: hashed(&page),
             items: profile.keys.iter().map(|key| key_view(&page, &profile, key)).collect(),
         }),
-        authenticators: own.chain(keys).collect(),
+        authenticators: rows.into_iter().chain(keys).collect(),
         locked_until: page.time_opt(profile.locked_until(&page)),
         can_unlock: page.can().credentials_reset,
         add_email: !machine && page.can().users_write && profile.user.email.is_none(),

@@ -12,7 +12,6 @@ use serde_json::{Map, Value};
 
 use super::{
     Whose, attributes,
-    declared::{self, Form},
     show::{Profile, Tab, at, contact_label, user_href},
 };
 use crate::{
@@ -22,6 +21,7 @@ use crate::{
         frame::ConsoleCx,
         words::Label,
     },
+    declared::{self, Form},
     render::TimeView,
 };
 

@@ -9,7 +9,6 @@ mod authenticators;
 mod bulk;
 mod confirm;
 mod contacts;
-pub(super) mod declared;
 mod details;
 mod diagnosis;
 mod duplicates;

@@ -10,14 +10,16 @@ use serde_json::{Map, Value};
 
 use super::{
     confirm::{key_page, temporary_page},
-    declared::{self, Form},
     show::user_href,
 };
-use crate::console::{
-    Answer, PageError,
-    back::Back,
-    forms::{Errors, Fields, Posted, mendable_in},
-    frame::{At, ConsoleCx, Section},
+use crate::{
+    console::{
+        Answer, PageError,
+        back::Back,
+        forms::{Errors, Fields, Posted, mendable_in},
+        frame::{At, ConsoleCx, Section},
+    },
+    declared::{self, Form},
 };
 
 #[derive(Serialize)]

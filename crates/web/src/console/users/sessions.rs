@@ -1,7 +1,13 @@
 //! The Sessions tab.
 
 use axum::extract::FromRequestParts;
-use denizen_model::{SessionId, clients::CONSOLE_CLIENT, permissions::markers::SessionsRevoke, sessions::Session};
+use denizen_model::{
+    SessionId,
+    clients::CONSOLE_CLIENT,
+    devices::is_mobile,
+    permissions::markers::SessionsRevoke,
+    sessions::{NoticeState, Session, SessionClient},
+};
 use denizen_ops::{Error, sessions};
 use http::request::Parts;
 use serde::Serialize;
@@ -41,6 +47,7 @@ struct Active {
     method: String,
     last_seen_at: TimeView,
     started_at: TimeView,
+    idle_expires_at: TimeView,
     expires_at: TimeView,
 }
 
@@ -49,9 +56,23 @@ struct Recent {
     id: String,
     device: String,
     ip: String,
+    place: Option<String>,
     started_at: TimeView,
     ended_at: TimeView,
     ended_how: String,
+    clients: Vec<Told>,
+}
+
+/// A client of an ended session, and whether it knows.
+#[derive(Serialize)]
+struct Told {
+    name: String,
+    /// In a word or two; nothing for clients that are not told.
+    state: Option<&'static str>,
+    kind: &'static str,
+    /// What went wrong, and when it is tried again.
+    problem: Option<String>,
+    next_at: Option<TimeView>,
 }
 
 fn ip(session: &Session) -> String {
@@ -60,15 +81,21 @@ fn ip(session: &Session) -> String {
 
 /// How the user proved themselves, from the values of RFC 8176.
 fn method(amr: &str) -> String {
-    let words: Vec<&str> = amr
+    let mut words: Vec<&str> = amr
         .split_whitespace()
-        .map(|value| match value {
-            "pwd" => "a password",
-            "otp" => "a code",
-            "hwk" | "swk" | "pop" => "a passkey",
-            other => other,
+        .filter_map(|value| match value {
+            "pwd" => Some("a password"),
+            "otp" => Some("a code"),
+            "sms" => Some("a code by SMS"),
+            "email" => Some("a code by email"),
+            "hwk" | "swk" | "pop" => Some("a passkey"),
+            "fed" => Some("a provider"),
+            // They say how well, not with what.
+            "mfa" | "user" | "pin" => None,
+            other => Some(other),
         })
         .collect();
+    words.dedup();
     if words.is_empty() { "an unknown method".to_owned() } else { words.join(" and ") }
 }
 
@@ -81,25 +108,47 @@ pub(super) async fn client_name(page: &ConsoleCx, client_id: &str) -> Result<Str
     Ok(client.map_or_else(|| client_id.to_owned(), |client| client.name.clone()))
 }
 
-async fn active(page: &ConsoleCx, session: &Session) -> Result<Active, Error> {
-    let mut clients = Vec::with_capacity(session.clients.len());
-    for client in &session.clients {
-        clients.push(client_name(page, client).await?);
+/// What to call a client of a session.
+fn name_of(client: &SessionClient) -> String {
+    if client.client_id == CONSOLE_CLIENT {
+        return "Denizen console".to_owned();
     }
-    let mobile = ["iPhone", "iPad", "Android"].iter().any(|name| session.device.contains(name));
-    Ok(Active {
+    client.name.clone().unwrap_or_else(|| client.client_id.clone())
+}
+
+fn active(page: &ConsoleCx, session: &Session) -> Active {
+    Active {
         id: session.id.to_string(),
-        icon: if mobile { "phone" } else { "monitor" },
+        icon: if is_mobile(&session.device) { "phone" } else { "monitor" },
         device: session.device.clone(),
         own: session.id == page.session().id,
-        clients,
+        clients: session.clients.iter().map(name_of).collect(),
         ip: ip(session),
-        place: None,
+        place: session.place.clone(),
         method: method(&session.amr),
         last_seen_at: page.time(session.last_seen_at),
         started_at: page.time(session.created_at),
-        expires_at: page.time(session.ends_at()),
-    })
+        idle_expires_at: page.time(session.ends_at()),
+        expires_at: page.time(session.expires_at),
+    }
+}
+
+fn told(page: &ConsoleCx, client: &SessionClient) -> Told {
+    let notice = client.notice.as_ref();
+    let (state, kind) = match notice.map(|notice| (notice.state(), notice.attempts)) {
+        None => (None, "neutral"),
+        Some((NoticeState::Delivered, _)) => (Some("told"), "success"),
+        Some((NoticeState::Waiting, 0)) => (Some("is being told"), "neutral"),
+        Some((NoticeState::Waiting, _)) => (Some("not told yet"), "warning"),
+        Some((NoticeState::Failed, _)) => (Some("could not be told"), "danger"),
+    };
+    Told {
+        name: name_of(client),
+        state,
+        kind,
+        problem: notice.and_then(|notice| notice.last_error.clone()),
+        next_at: notice.filter(|notice| notice.last_error.is_some()).and_then(|n| n.due_at).map(|at| page.time(at)),
+    }
 }
 
 fn recent(page: &ConsoleCx, session: &Session) -> Recent {
@@ -114,9 +163,11 @@ fn recent(page: &ConsoleCx, session: &Session) -> Recent {
         id: session.id.to_string(),
         device: session.device.clone(),
         ip: ip(session),
+        place: session.place.clone(),
         started_at: page.time(session.created_at),
         ended_at: page.time(ended_at),
         ended_how,
+        clients: session.clients.iter().map(|client| told(page, client)).collect(),
     }
 }
 
@@ -124,12 +175,8 @@ pub(super) async fn show(page: ConsoleCx, Whose(id): Whose) -> Answer {
     let profile = Profile::load(&page, id).await?;
     let (live, ended): (Vec<&Session>, Vec<&Session>) =
         profile.sessions.iter().partition(|session| session.is_live(page.now()));
-    let mut active_ones = Vec::with_capacity(live.len());
-    for session in live {
-        active_ones.push(active(&page, session).await?);
-    }
     let tab = SessionsTab {
-        active: active_ones,
+        active: live.into_iter().map(|session| active(&page, session)).collect(),
         recent: ended.into_iter().take(20).map(|session| recent(&page, session)).collect(),
         can_revoke: page.can().sessions_revoke,
     };

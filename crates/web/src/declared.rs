@@ -7,16 +7,19 @@ use denizen_model::attribute_definitions::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::console::forms::{Errors, Fields};
+use crate::{
+    console::{Errors, Fields},
+    language, locale,
+};
 
 /// A field as the template shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Field {
+pub(crate) struct Field {
     name: String,
-    pub(super) label: String,
+    pub(crate) label: String,
     control: &'static str,
     /// What stands in it; of a tick box or a choice, what it says.
-    pub(super) text: String,
+    pub(crate) text: String,
     checked: bool,
     options: Vec<Choice>,
     hint: String,
@@ -33,37 +36,47 @@ struct Choice {
 
 /// Which attributes a form has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// That of a user: all that the console shows.
     Details,
     /// That of a new user: what is required.
     New,
+    /// That of the user's own: all that they see of themselves.
+    Own,
 }
 
 impl Field {
     /// Its name in the form, which is also the name of the wrong field when its value is wrong.
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// Whether it is more than looked at.
-    pub(super) fn is_editable(&self) -> bool {
+    pub(crate) fn is_editable(&self) -> bool {
         self.editable
     }
 }
 
 impl Form {
+    /// How far whoever sees the form may go with an attribute.
+    fn access(self, spec: &AttributeSpec) -> AttributeAccess {
+        match self {
+            Self::Details | Self::New => spec.console,
+            Self::Own => spec.self_service,
+        }
+    }
+
     fn shows(self, spec: &AttributeSpec) -> bool {
         match self {
-            Self::Details => spec.console != AttributeAccess::Hidden,
-            Self::New => spec.console == AttributeAccess::Edit && spec.required,
+            Self::Details | Self::Own => self.access(spec) != AttributeAccess::Hidden,
+            Self::New => self.access(spec) == AttributeAccess::Edit && spec.required,
         }
     }
 
     /// What the field starts with.
     fn start<'a>(self, definition: &'a AttributeDefinition, attributes: &'a Map<String, Value>) -> Option<&'a Value> {
         match self {
-            Self::Details => attributes.get(&definition.key),
+            Self::Details | Self::Own => attributes.get(&definition.key),
             Self::New => definition.spec.default.as_ref(),
         }
     }
@@ -142,7 +155,7 @@ fn plain(value: &Value) -> String {
 }
 
 /// A value as it stands in a field of its type: the entries of a list one a line.
-pub(in crate::console) fn write(spec: &AttributeSpec, value: Option<&Value>) -> String {
+pub(crate) fn write(spec: &AttributeSpec, value: Option<&Value>) -> String {
     match value {
         None => String::new(),
         Some(Value::Array(items)) if spec.list => items.iter().map(plain).collect::<Vec<_>>().join("\n"),
@@ -167,11 +180,11 @@ fn typed_text(control: Control, name: &str, typed: &Fields) -> String {
     }
 }
 
-fn view(definition: &AttributeDefinition, value: Option<&Value>, typed: Option<&Fields>) -> Field {
+fn view(form: Form, definition: &AttributeDefinition, value: Option<&Value>, typed: Option<&Fields>) -> Field {
     let spec = &definition.spec;
     let control = Control::of(definition, value);
     let name = definition.field();
-    let editable = spec.console == AttributeAccess::Edit;
+    let editable = form.access(spec) == AttributeAccess::Edit;
     let text = match typed.filter(|_| editable) {
         Some(typed) => typed_text(control, &name, typed),
         None => shown(spec, control, value),
@@ -193,8 +206,8 @@ fn view(definition: &AttributeDefinition, value: Option<&Value>, typed: Option<&
         field.text = on.map(|option| option.label.as_str()).collect::<Vec<_>>().join("\n");
     } else if control == Control::Check {
         field.text = match field.text.as_str() {
-            "true" => "Yes".to_owned(),
-            "false" => "No".to_owned(),
+            "true" => say("attribute.yes", &[]),
+            "false" => say("attribute.no", &[]),
             _ => String::new(),
         };
     }
@@ -216,7 +229,7 @@ fn options(spec: &AttributeSpec, control: Control, text: &str) -> Vec<Choice> {
     let former = on.iter().filter(|value| !value.is_empty() && !known(value));
     let former = former.map(|value| Choice {
         value: (*value).to_owned(),
-        label: format!("{value} (no longer offered)"),
+        label: say("attribute.former", &[("value", value)]),
         on: true,
     });
     let none = (control == Control::Select && (!spec.required || on.is_empty())).then(|| Choice {
@@ -227,49 +240,55 @@ fn options(spec: &AttributeSpec, control: Control, text: &str) -> Vec<Choice> {
     none.into_iter().chain(offered).chain(former).collect()
 }
 
+/// A text in the reader's language; in the console that is English.
+fn say(id: &str, values: &[(&str, &dyn ToString)]) -> String {
+    let value = |name: &str| values.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_string());
+    locale::text(language::current(), id, value).unwrap_or_else(|_| id.to_owned())
+}
+
 fn hint(spec: &AttributeSpec, control: Control) -> String {
     let rules = &spec.validation;
     let mut parts = Vec::new();
     if control == Control::Raw {
-        parts.push("What stands here is from before the definition and stays until you change it.".to_owned());
+        parts.push(say("attribute.kept", &[]));
     }
     match (&rules.minimum, &rules.maximum) {
-        (Some(low), Some(high)) => parts.push(format!("From {low} to {high}.")),
-        (Some(low), None) => parts.push(format!("At least {low}.")),
-        (None, Some(high)) => parts.push(format!("At most {high}.")),
+        (Some(low), Some(high)) => parts.push(say("attribute.from_to", &[("low", low), ("high", high)])),
+        (Some(low), None) => parts.push(say("attribute.at_least", &[("low", low)])),
+        (None, Some(high)) => parts.push(say("attribute.at_most", &[("high", high)])),
         (None, None) => {}
     }
     match (rules.min_length, rules.max_length) {
-        (Some(low), Some(high)) => parts.push(format!("{low} to {high} characters.")),
-        (Some(low), None) => parts.push(format!("At least {low} characters.")),
-        (None, Some(high)) => parts.push(format!("At most {high} characters.")),
+        (Some(low), Some(high)) => parts.push(say("attribute.length", &[("low", &low), ("high", &high)])),
+        (Some(low), None) => parts.push(say("attribute.length_at_least", &[("low", &low)])),
+        (None, Some(high)) => parts.push(say("attribute.length_at_most", &[("high", &high)])),
         (None, None) => {}
     }
     if let Some(pattern) = &rules.pattern {
-        parts.push(format!("Must match {pattern}."));
+        parts.push(say("attribute.pattern", &[("pattern", pattern)]));
     }
     if spec.list && spec.kind == AttributeType::Date {
-        parts.push("Days such as 2027-01-31.".to_owned());
+        parts.push(say("attribute.days", &[]));
     }
     if control == Control::Area && spec.list {
-        parts.push("One a line.".to_owned());
+        parts.push(say("attribute.lines", &[]));
     }
     parts.join(" ")
 }
 
 /// The fields of a form, in the order of the definitions; with `typed`, as they were sent.
-pub(super) fn fields(
+pub(crate) fn fields(
     form: Form,
     definitions: &AttributeDefinitions,
     attributes: &Map<String, Value>,
     typed: Option<&Fields>,
 ) -> Vec<Field> {
     let shown = definitions.iter().filter(|definition| form.shows(&definition.spec));
-    shown.map(|definition| view(definition, form.start(definition, attributes), typed)).collect()
+    shown.map(|definition| view(form, definition, form.start(definition, attributes), typed)).collect()
 }
 
 /// What the fields change: values to set, null for those to remove. What may only be looked at is not read.
-pub(super) fn read(
+pub(crate) fn read(
     form: Form,
     definitions: &AttributeDefinitions,
     attributes: &Map<String, Value>,
@@ -278,7 +297,7 @@ pub(super) fn read(
 ) -> Map<String, Value> {
     let mut changed = Map::new();
     let editable = |definition: &&AttributeDefinition| {
-        form.shows(&definition.spec) && definition.spec.console == AttributeAccess::Edit
+        form.shows(&definition.spec) && form.access(&definition.spec) == AttributeAccess::Edit
     };
     for definition in definitions.iter().filter(editable) {
         let (spec, name) = (&definition.spec, definition.field());
@@ -301,7 +320,7 @@ pub(super) fn read(
 }
 
 /// The attributes that nothing declares.
-pub(super) fn undeclared(definitions: &AttributeDefinitions, attributes: &Map<String, Value>) -> Map<String, Value> {
+pub(crate) fn undeclared(definitions: &AttributeDefinitions, attributes: &Map<String, Value>) -> Map<String, Value> {
     let free = attributes.iter().filter(|(key, _)| definitions.get(key).is_none());
     free.map(|(key, value)| (key.clone(), value.clone())).collect()
 }

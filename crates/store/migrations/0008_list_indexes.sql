@@ -1,0 +1,8 @@
+-- Lists by creation and by last sign-in are filtered while they are walked: what filters ask for stands in these
+-- indexes, so that a walk reads no rows. (An index row of PostgreSQL is too small for the marks of all users.)
+--sqlite:DROP INDEX user_index_by_creation;
+--sqlite:CREATE INDEX user_index_by_creation ON user_index (realm_num, created_at, num, last_sign_in_at, facets);
+--sqlite:DROP INDEX user_index_by_sign_in;
+--sqlite:CREATE INDEX user_index_by_sign_in ON user_index (realm_num, last_sign_in_at, num, created_at, facets);
+--sqlite:ANALYZE user_index_by_creation;
+--sqlite:ANALYZE user_index_by_sign_in;
