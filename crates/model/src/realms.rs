@@ -128,9 +128,9 @@ text_enum! {
 }
 
 /// What can stand in [`RealmSettings::sign_in_methods`].
-pub const SIGN_IN_METHODS: &[AuthenticatorType] = &[AuthenticatorType::Password];
+pub const SIGN_IN_METHODS: &[AuthenticatorType] = &[AuthenticatorType::Password, AuthenticatorType::Passkey];
 /// What can stand in [`RealmSettings::second_factors`].
-pub const SECOND_FACTORS: &[AuthenticatorType] = &[AuthenticatorType::Totp];
+pub const SECOND_FACTORS: &[AuthenticatorType] = &[AuthenticatorType::Totp, AuthenticatorType::Passkey];
 
 impl Default for RealmSettings {
     fn default() -> Self {
@@ -146,8 +146,8 @@ impl Default for RealmSettings {
             access_token_seconds: 300,
             refresh_token_seconds: 7 * 24 * 3600,
             audit_retention_days: 365,
-            sign_in_methods: vec![AuthenticatorType::Password],
-            second_factors: vec![AuthenticatorType::Totp],
+            sign_in_methods: vec![AuthenticatorType::Password, AuthenticatorType::Passkey],
+            second_factors: vec![AuthenticatorType::Totp, AuthenticatorType::Passkey],
             second_factor: SecondFactor::WhenSetUp,
             second_factor_roles: Vec::new(),
             second_factor_groups: Vec::new(),

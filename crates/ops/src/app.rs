@@ -12,7 +12,7 @@ use tokio::sync::{Notify, RwLock};
 
 use crate::{
     Error, RealmState, Result,
-    crypto::{Hasher, MacKey, MasterKey, Rng, Sealer, password},
+    crypto::{Hasher, MacKey, MasterKey, Rng, Sealer, password, webauthn::Asker},
     limits::Limits,
     messages::{Mail, Mailer, OwnTexts, Sms},
     oauth::access_tokens::VerifiedTokens,
@@ -71,6 +71,7 @@ struct Inner {
     limits: Limits,
     places: Places,
     breaches: Breaches,
+    passkeys: Option<Asker>,
 }
 
 /// The realms that were read, by both names they go by.
@@ -108,6 +109,7 @@ impl App {
         let app = Self {
             inner: Arc::new(Inner {
                 db,
+                passkeys: Asker::at(&config.public_url),
                 public_url: config.public_url,
                 clock: config.clock,
                 rng: config.rng,
@@ -198,6 +200,11 @@ impl App {
 
     pub(crate) fn breaches(&self) -> &Breaches {
         &self.inner.breaches
+    }
+
+    /// What asks for passkeys; none where the public address is one that they cannot belong to.
+    pub(crate) fn passkeys(&self) -> Option<&Asker> {
+        self.inner.passkeys.as_ref()
     }
 
     /// Ten random bytes for an id.

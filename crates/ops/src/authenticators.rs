@@ -21,6 +21,7 @@ use crate::{
     users::{get_in, prepare_password},
 };
 
+pub mod passkeys;
 pub(crate) mod recovery_codes;
 pub mod state;
 pub(crate) mod totp;

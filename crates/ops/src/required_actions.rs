@@ -11,7 +11,10 @@ use denizen_model::{
 use denizen_store::{self as store, Events};
 
 use crate::{
-    App, Cx, Error, May, Result, admins, authenticators::require_password_reset, cx::Detail, flows::reset::close_in,
+    App, Cx, Error, May, Result, admins,
+    authenticators::{passkeys, require_password_reset},
+    cx::Detail,
+    flows::reset::close_in,
     users::get_in,
 };
 
@@ -63,6 +66,9 @@ pub async fn set(
 ) -> Result<()> {
     if action == RequiredAction::UpdatePassword {
         return require_password_reset(app, cx, may, user, required).await;
+    }
+    if required && action == RequiredAction::RegisterPasskey {
+        passkeys::asker(app)?;
     }
     let (app2, cx2, realm) = (app.clone(), cx.clone(), may.realm());
     app.write(cx, move |mut tx| {

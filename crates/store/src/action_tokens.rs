@@ -14,6 +14,7 @@ statements! {
     FIND = "SELECT user_id, data, expires_at FROM action_tokens WHERE secret_hash = ?1 AND realm_id = ?2 AND purpose = ?3 AND used_at IS NULL AND expires_at > ?4";
     USE = "UPDATE action_tokens SET used_at = ?4 WHERE secret_hash = ?1 AND realm_id = ?2 AND purpose = ?3 AND used_at IS NULL AND expires_at > ?4 RETURNING user_id, data, expires_at";
     FIND_OF_USER = "SELECT user_id, data, expires_at FROM action_tokens WHERE user_id = ?1 AND purpose = ?2 AND used_at IS NULL AND expires_at > ?3 ORDER BY created_at DESC LIMIT 1";
+    NOTE_USED = "INSERT INTO action_tokens (secret_hash, realm_id, user_id, purpose, data, created_at, expires_at, used_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6) ON CONFLICT DO NOTHING";
     DROP_OF_USER = "DELETE FROM action_tokens WHERE user_id = ?1 AND purpose = ?2";
     REMOVE_EXPIRED = "DELETE FROM action_tokens WHERE secret_hash IN (SELECT secret_hash FROM action_tokens WHERE expires_at < ?1 LIMIT 1000)";
 }
@@ -57,6 +58,16 @@ fn read_token(row: &Row<'_>) -> Result<ActionToken> {
 pub fn insert(tx: &mut WriteTx<'_>, token: &NewActionToken<'_>, now: Timestamp) -> Result<()> {
     let NewActionToken { secret_hash, realm_id, user_id, purpose, data, expires_at } = token;
     tx.execute(&INSERT, params![*secret_hash, *realm_id, *user_id, *purpose, *data, now, *expires_at]).map(drop)
+}
+
+/// Notes that something was used that was never stored, so that it is used once. Answers whether it was not before.
+///
+/// # Errors
+/// When the database fails.
+pub fn note_used(tx: &mut WriteTx<'_>, token: &NewActionToken<'_>, now: Timestamp) -> Result<bool> {
+    let NewActionToken { secret_hash, realm_id, user_id, purpose, data, expires_at } = token;
+    let values = params![*secret_hash, *realm_id, *user_id, *purpose, *data, now, *expires_at];
+    Ok(tx.execute(&NOTE_USED, values)? == 1)
 }
 
 /// The token of this hash, if it works still.

@@ -27,6 +27,8 @@ mod oauth;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod passkeys;
+#[cfg(test)]
 mod relying_parties;
 #[cfg(test)]
 mod resets;

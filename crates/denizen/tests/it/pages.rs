@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Looks at pages, and notes what is wrong with them.
-struct Looker {
+pub(crate) struct Looker {
     /// The source of axe-core, where there is npm.
     axe: Option<String>,
     /// Where pictures go, when somebody wants them.
@@ -27,7 +27,7 @@ struct Looker {
 }
 
 impl Looker {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let axe = npm_install("axe", &[])
             .map(|folder| std::fs::read_to_string(folder.path().join("node_modules/axe-core/axe.min.js")).unwrap());
         Self { axe, album: std::env::var_os("SCREENSHOTS").map(PathBuf::from), wrong: Mutex::default() }
@@ -39,7 +39,7 @@ impl Looker {
 
     /// Looks at the page as a person would: it has a heading and a title, fits its window, can be used by everybody, and
     /// goes into the album.
-    async fn keep(&self, browser: &Browser, name: &str) {
+    pub(crate) async fn keep(&self, browser: &Browser, name: &str) {
         browser.find("h1").await;
         if browser.driver().title().await.unwrap().is_empty() {
             self.note(name, "has no title");
@@ -61,7 +61,7 @@ impl Looker {
     }
 
     /// Opens an address and looks.
-    async fn visit(&self, browser: &Browser, url: &str, name: &str) {
+    pub(crate) async fn visit(&self, browser: &Browser, url: &str, name: &str) {
         browser.open(url).await;
         self.keep(browser, name).await;
         self.hears_nothing(browser, name).await;
@@ -73,7 +73,7 @@ impl Looker {
         }
     }
 
-    fn is_content(&self) {
+    pub(crate) fn is_content(&self) {
         let wrong = self.wrong.lock().unwrap();
         assert!(wrong.is_empty(), "{} things are wrong:\n{}", wrong.len(), wrong.join("\n"));
     }

@@ -9,6 +9,8 @@ text_enum! {
         UpdatePassword = "update_password",
         /// Set up an authenticator app.
         ConfigureOtp = "configure_otp",
+        /// Make a passkey; those there are stay valid.
+        RegisterPasskey = "register_passkey",
     }
 }
 
@@ -19,6 +21,7 @@ impl RequiredAction {
         match self {
             Self::UpdatePassword => "Update password",
             Self::ConfigureOtp => "Set up an authenticator app",
+            Self::RegisterPasskey => "Make a passkey",
         }
     }
 }

@@ -213,7 +213,11 @@ pub const FILTERS: &[FilterSpec] = &[
     spec("has_password", "Has a password", FilterValues::YesNo),
     spec("authenticator", "Authenticator", FilterValues::OneOf(&["password", "totp", "recovery_codes"])),
     spec("provider", "Linked provider", FilterValues::OneOf(&[])),
-    spec("required_action", "Required action", FilterValues::OneOf(&["update_password", "configure_otp"])),
+    spec(
+        "required_action",
+        "Required action",
+        FilterValues::OneOf(&["update_password", "configure_otp", "register_passkey"]),
+    ),
     spec("created", "Created", FilterValues::Span),
     spec("created_after", "Created after", FilterValues::Time),
     spec("created_before", "Created before", FilterValues::Time),

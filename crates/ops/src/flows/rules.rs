@@ -132,24 +132,28 @@ impl Standing {
     }
 
     /// What comes next for somebody who proved `used`; `satisfied` says that a second factor is not asked for: it was
-    /// given, or the browser is remembered.
+    /// given, or the first was a passkey whose device verified its user and so is two in one, or the browser is
+    /// remembered.
     #[must_use]
     pub fn next(&self, settings: &RealmSettings, used: &[Used], satisfied: bool, now: Timestamp) -> Next {
-        // A passkey verifies its user: it is two factors in one.
-        let satisfied = satisfied || used.iter().any(|used| used.kind == AuthenticatorType::Passkey);
         let mut set_up = None;
         if !satisfied && self.needs_second_factor(settings, now) {
             let factors = self.second_factors(settings, used, now);
             if !factors.is_empty() {
                 return Next::SecondFactor(factors);
             }
-            set_up = Some(RequiredAction::ConfigureOtp);
+            // An app works in every browser; a passkey is made where nothing else counts.
+            let app = settings.second_factors.contains(&AuthenticatorType::Totp);
+            let passkey = !app && settings.second_factors.contains(&AuthenticatorType::Passkey);
+            set_up = Some(if passkey { RequiredAction::RegisterPasskey } else { RequiredAction::ConfigureOtp });
         }
         let waits = |action: RequiredAction| match action {
             RequiredAction::UpdatePassword => {
                 self.actions.contains(&action) || must_update_password(&self.user, self.has_temporary_password())
             }
-            RequiredAction::ConfigureOtp => self.actions.contains(&action) || set_up == Some(action),
+            RequiredAction::ConfigureOtp | RequiredAction::RegisterPasskey => {
+                self.actions.contains(&action) || set_up == Some(action)
+            }
         };
         match RequiredAction::ALL.iter().find(|action| waits(**action)) {
             Some(action) => Next::Action(*action),

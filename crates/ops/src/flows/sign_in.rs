@@ -8,7 +8,7 @@
 //! ```
 //!
 //! * [`flow`]: the state;
-//! * [`password`], [`second_factor`]: what is proved;
+//! * [`password`], [`passkey`], [`second_factor`]: what is proved;
 //! * [`actions`]: what is required before the destination;
 //! * [`advance`]: what comes next, and the session at the end;
 //! * [`failures`]: what becomes of a failed attempt;
@@ -20,6 +20,7 @@ pub(crate) mod advance;
 mod confirm;
 mod failures;
 mod flow;
+pub mod passkey;
 mod password;
 mod resetting;
 mod second_factor;

@@ -9,6 +9,7 @@ mod applications;
 mod authenticators;
 mod contact;
 mod deletion;
+mod passkeys;
 mod password;
 mod profile;
 mod sessions;
@@ -56,6 +57,7 @@ pub(crate) fn router() -> Router<Web> {
         .merge(password::router())
         .merge(profile::router())
         .merge(sessions::router())
+        .merge(passkeys::router())
 }
 
 /// The account pages in the order of their navigation: where each is under `/realms/{realm}/account`, the id of its

@@ -72,6 +72,21 @@ impl Card {
     }
 }
 
+/// A form that the script answers with a passkey.
+#[derive(Serialize)]
+pub(crate) struct PasskeyForm {
+    pub(crate) action: String,
+    /// `use` or `make`.
+    pub(crate) kind: &'static str,
+    /// What the browser is given, as JSON.
+    pub(crate) options: String,
+    /// What goes back beside the answer, and under which name.
+    pub(crate) state: String,
+    pub(crate) state_name: &'static str,
+    /// Whether the browser offers passkeys in the field where names are typed.
+    pub(crate) autofill: bool,
+}
+
 /// Field errors for a template, in the reader's language, one a line; a message that is a text's id is replaced by
 /// the text.
 pub(crate) fn field_messages(web: &Web, errors: &FieldErrors) -> BTreeMap<String, String> {

@@ -1,6 +1,7 @@
-//! The sign-in pages: identifier, password, a second factor, what is required. They need no script.
+//! The sign-in pages: identifier, password, a second factor, what is required. They need no script, passkeys apart.
 
 mod actions;
+mod passkey;
 mod second_factor;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -20,13 +21,14 @@ use denizen_ops::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Card, cookie, error_page, fault_page, field_messages, page, see_other, with_cookie};
+use super::{Card, PasskeyForm, cookie, error_page, fault_page, field_messages, page, see_other, with_cookie};
 use crate::{Web, cx::Anonymous};
 
 pub(crate) fn router() -> Router<Web> {
     Router::new()
         .route("/realms/{realm}/sign-in", get(restart).post(identify))
         .route("/realms/{realm}/sign-in/password", post(password))
+        .merge(passkey::router())
         .merge(second_factor::router())
         .merge(actions::router())
 }
@@ -39,6 +41,9 @@ struct IdentifierPage {
     client_name: Option<String>,
     register_href: Option<String>,
     email_as_username: bool,
+    /// Somebody who is signed in proves it once more.
+    again: bool,
+    passkey: Option<PasskeyForm>,
     values: IdentifierValues,
     errors: BTreeMap<String, String>,
 }
@@ -69,6 +74,7 @@ pub(crate) async fn identifier_page(
         Some(request) => realm.client(&web.app, &request.client_id).await?,
         None => None,
     };
+    let flow = &flow.clone().without_questions();
     let sealed = flow.seal(&web.app, realm)?;
     let open = realm.realm.settings.self_registration;
     let context = IdentifierPage {
@@ -78,6 +84,8 @@ pub(crate) async fn identifier_page(
         flow: sealed,
         client_name: client.map(|client| client.name.clone()),
         email_as_username: false,
+        again: flow.is_again(),
+        passkey: passkey::first_form(web, realm, flow, errors)?,
         values: IdentifierValues { identifier: flow.identifier.clone().unwrap_or_default() },
         errors: field_messages(web, errors),
     };

@@ -98,6 +98,7 @@ impl Server {
             rng,
             hashing: password::Config { threads: 1, queue: 16, params: password::Params::new(8, 1, 1).unwrap() },
             mail: Mail::None,
+            sms: denizen_ops::messages::Sms::None,
             places: Places::default(),
             breaches: Source::None,
         })

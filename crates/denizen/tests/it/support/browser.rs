@@ -210,7 +210,7 @@ impl Browser {
         assert!(complaints.is_empty(), "{}: {complaints:#?}", self.url().await);
     }
 
-    async fn devtools(&self, method: &str, params: Value) -> Value {
+    pub(crate) async fn devtools(&self, method: &str, params: Value) -> Value {
         self.driver().cdp().send_raw(method, params).await.unwrap()
     }
 

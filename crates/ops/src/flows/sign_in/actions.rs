@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// How the user stands, if this is what is asked of them now.
-async fn asked(
+pub(super) async fn asked(
     app: &App,
     cx: &Cx,
     realm: &RealmState,
@@ -45,11 +45,11 @@ async fn asked(
 }
 
 /// The user in their own affairs.
-fn own(cx: &Cx, user: &User) -> Cx {
+pub(super) fn own(cx: &Cx, user: &User) -> Cx {
     cx.acting_as(Actor::User(user.id, user.display_name().to_owned()))
 }
 
-fn client_of(flow: &Flow) -> Option<String> {
+pub(super) fn client_of(flow: &Flow) -> Option<String> {
     flow.request.as_ref().map(|request| request.client_id.clone())
 }
 

@@ -13,7 +13,7 @@ use denizen_model::{
 };
 use denizen_store::{self as store, Events, ReadTx};
 
-use super::{Flow, SignedIn, Step, failures::complete, flow_expired};
+use super::{Flow, SignedIn, Step, failures::complete, flow_expired, passkey};
 use crate::{
     Actor, App, Cx, Error, RealmState, Result, authenticators,
     crypto::{Prefix, Token},
@@ -96,11 +96,17 @@ pub(super) async fn ask(
     let proof = flow.proof.clone().ok_or_else(flow_expired)?;
     let satisfied = proof.satisfied || remembered;
     match standing.next(&realm.realm.settings, &proof.used, satisfied, cx.now) {
-        Next::SecondFactor(kinds) => Ok(Ok(Step::SecondFactor(Box::new(flow), kinds))),
+        Next::SecondFactor(kinds) => {
+            flow = passkey::asking_for_second(app, cx, flow, &standing, &kinds).await?;
+            Ok(Ok(Step::SecondFactor(Box::new(flow), kinds)))
+        }
         Next::Action(action) => {
             if action == RequiredAction::ConfigureOtp {
-                flow.identifier = Some(standing.user.username);
+                flow.identifier = Some(standing.user.username.clone());
                 flow = flow.with_totp(app);
+            }
+            if action == RequiredAction::RegisterPasskey {
+                flow = passkey::asking_to_make(app, realm, flow, &standing.user).await?;
             }
             Ok(Ok(Step::Action(Box::new(flow), action)))
         }

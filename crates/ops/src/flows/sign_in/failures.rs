@@ -14,6 +14,7 @@ use denizen_store::{self as store, Events, WriteTx};
 use super::{Flow, Step};
 use crate::{
     App, Cx, RealmState, Result,
+    crypto::webauthn::Refusal,
     cx::{Detail, user_subject},
     flows::rules::Barrier,
     lockouts::subject,
@@ -34,6 +35,10 @@ pub(super) enum Reason {
     WrongPassword,
     WrongCode,
     UsedCode,
+    UnknownPasskey,
+    AnothersPasskey,
+    Passkey(Refusal),
+    UsedPasskey,
     Locked,
     TooManyFromAddress,
 }
@@ -49,6 +54,10 @@ impl Reason {
             Self::WrongPassword => "wrong password",
             Self::WrongCode => "wrong code",
             Self::UsedCode => "the code was used before",
+            Self::UnknownPasskey => "a passkey that nobody in this realm has",
+            Self::AnothersPasskey => "the passkey is another user's",
+            Self::Passkey(refusal) => refusal.as_str(),
+            Self::UsedPasskey => "the passkey's answer was used before",
             Self::Locked => "locked after too many failures",
             Self::TooManyFromAddress => "too many failures from this address",
         }
@@ -65,7 +74,11 @@ fn rule(settings: &RealmSettings, kind: LockoutKind) -> &LockoutRule {
 
 /// The field of the page that the answer stands beside.
 fn field(kind: AuthenticatorType) -> &'static str {
-    if matches!(kind, AuthenticatorType::Password) { "password" } else { "code" }
+    match kind {
+        AuthenticatorType::Password => "password",
+        AuthenticatorType::Passkey => "form",
+        _ => "code",
+    }
 }
 
 /// An attempt that is about to be made.
@@ -108,6 +121,7 @@ impl Attempt<'_> {
         let text = match (locked, self.kind) {
             (true, _) => "sign_in.locked",
             (false, AuthenticatorType::Password) => "sign_in.password.wrong",
+            (false, AuthenticatorType::Passkey) => "passkey.wrong",
             (false, _) => "sign_in.code.wrong",
         };
         Ok(Step::Wrong(FieldErrors::one(field(self.kind), text)))

@@ -9,7 +9,11 @@ use super::resetting::Resetting;
 
 use crate::{
     App, Error, RealmState, Result,
-    crypto::{hash_token, totp::TotpSecret},
+    crypto::{
+        hash_token,
+        totp::TotpSecret,
+        webauthn::{AskedFor, Making},
+    },
     flows::rules::Used,
     oauth::authorize::Request,
 };
@@ -35,6 +39,9 @@ pub struct Flow {
     /// The page of ours that it leads to where no client asked, by its path; `None` is the account's first.
     #[serde(default)]
     pub(super) back: Option<String>,
+    /// Somebody who is signed in proves it once more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) again: bool,
     /// What was proved so far.
     #[serde(default)]
     pub(super) proof: Option<Proof>,
@@ -44,6 +51,12 @@ pub struct Flow {
     /// What the link is for that it began with, until that is done.
     #[serde(default)]
     pub(super) resetting: Option<Resetting>,
+    /// The passkey that a page asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) passkey_asked: Option<Box<AskedFor>>,
+    /// The passkey that a page asks to make.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) passkey_making: Option<Box<Making>>,
     pub(super) expires_at: Timestamp,
 }
 
@@ -82,9 +95,12 @@ impl Flow {
             previous: None,
             device: None,
             back: None,
+            again: false,
             proof: None,
             setting_up: None,
             resetting: None,
+            passkey_asked: None,
+            passkey_making: None,
             expires_at: now.plus(FLOW_FOR),
         }
     }
@@ -99,6 +115,7 @@ impl Flow {
     #[must_use]
     pub fn identified(self, identifier: String) -> Self {
         Self { identifier: Some(identifier), proof: None, setting_up: None, resetting: None, ..self }
+            .without_questions()
     }
 
     /// The same sign-in in a browser that has these cookies. The session behind the first goes on if it is the same
@@ -106,6 +123,24 @@ impl Flow {
     #[must_use]
     pub fn in_browser_with(self, session: Option<&str>, device: Option<&str>) -> Self {
         Self { previous: session.map(hash_token), device: device.map(hash_token), ..self }
+    }
+
+    /// The same sign-in without what a page asks of a passkey: for links, and for pages that ask something else.
+    #[must_use]
+    pub fn without_questions(self) -> Self {
+        Self { passkey_asked: None, passkey_making: None, ..self }
+    }
+
+    /// A sign-in of somebody who is signed in, for what takes a recent proof.
+    #[must_use]
+    pub fn once_more(self) -> Self {
+        Self { again: true, ..self }
+    }
+
+    /// Whether it is of somebody who is signed in.
+    #[must_use]
+    pub fn is_again(&self) -> bool {
+        self.again
     }
 
     /// Whether somebody has proved something already.
@@ -136,8 +171,8 @@ impl Flow {
             let more: &[&str] = if kind == AuthenticatorType::Passkey { &["hwk", "user"] } else { &[kind.amr()] };
             values.extend(more.iter().filter(|value| !values.contains(*value)).copied().collect::<Vec<_>>());
         }
-        let factors = self.proof.as_ref().map_or(0, |proof| proof.used.len());
-        if factors > 1 || values.contains(&"user") {
+        let several = self.proof.as_ref().is_some_and(|proof| proof.used.len() > 1 || proof.satisfied);
+        if several {
             values.push("mfa");
         }
         values.join(" ")

@@ -130,7 +130,8 @@ async fn list_required_actions(ask: Ask<UsersRead>, Id(id): Id<UserId>) -> Answe
 /// Require an action
 ///
 /// `update_password`: the user replaces the password at the next sign-in. `configure_otp`: the user sets up an
-/// authenticator app, in the place of the one there is. Sessions go on.
+/// authenticator app, in the place of the one there is. `register_passkey`: the user makes a passkey; those there are
+/// stay valid. Sessions go on.
 #[utoipa::path(put, path = "/realms/{realm}/users/{id}/required-actions/{part}", operation_id = "require_action",
     tag = "Credentials",
     params(("part" = inline(RequiredAction), Path, description = "The action.")),

@@ -1,4 +1,4 @@
-//! What is required before the destination: a new password, an authenticator app.
+//! What is required before the destination: a new password, an authenticator app; a passkey is in [`super::passkey`].
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use denizen_ops::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{open_in_browser, proceed, status_of};
+use super::{open_in_browser, passkey, proceed, status_of};
 use crate::{
     Web,
     card::{Card, error_page, field_messages, page, password_needs},
@@ -77,6 +77,7 @@ pub(super) fn page_of(
     match action {
         RequiredAction::UpdatePassword => update_password_page(web, realm, flow, errors),
         RequiredAction::ConfigureOtp => configure_otp_page(web, realm, flow, errors),
+        RequiredAction::RegisterPasskey => passkey::make_page(web, realm, flow, errors),
     }
 }
 

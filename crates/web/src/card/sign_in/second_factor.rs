@@ -17,7 +17,7 @@ use denizen_ops::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{open_in_browser, proceed, status_of};
+use super::{open_in_browser, passkey, proceed, status_of};
 use crate::{
     Web,
     card::{Card, error_page, field_messages, page},
@@ -43,14 +43,31 @@ struct SecondFactorPage {
 
 /// Another way to prove it.
 #[derive(Serialize)]
-struct Other {
-    method: &'static str,
+pub(super) struct Other {
     href: String,
+    label: String,
 }
 
-/// What a code can be typed of.
-fn is_typed(kind: AuthenticatorType) -> bool {
-    matches!(kind, AuthenticatorType::Totp | AuthenticatorType::RecoveryCodes)
+/// What there is a page for.
+fn has_page(kind: AuthenticatorType) -> bool {
+    matches!(kind, AuthenticatorType::Totp | AuthenticatorType::RecoveryCodes | AuthenticatorType::Passkey)
+}
+
+/// The other ways to prove it than this one.
+pub(super) fn others(
+    web: &Web,
+    realm: &RealmState,
+    flow: &Flow,
+    kinds: &[AuthenticatorType],
+    kind: AuthenticatorType,
+) -> Result<Vec<Other>, Error> {
+    let sealed = flow.clone().without_questions().seal(&web.app, realm)?;
+    let slug = &realm.realm.slug;
+    let other = |kind: &AuthenticatorType| Other {
+        href: format!("/realms/{slug}/sign-in/second-factor?method={kind}&flow={sealed}"),
+        label: web.templates.text(&format!("sign_in.second_factor.{kind}.instead")),
+    };
+    Ok(kinds.iter().filter(|one| has_page(**one) && **one != kind).map(other).collect())
 }
 
 /// The page that asks for one of these, `chosen` if it is among them.
@@ -62,22 +79,22 @@ pub(super) fn page_of(
     chosen: Option<AuthenticatorType>,
     errors: &FieldErrors,
 ) -> Result<Response, Error> {
-    let offered: Vec<AuthenticatorType> = kinds.iter().copied().filter(|kind| is_typed(*kind)).collect();
+    let offered: Vec<AuthenticatorType> = kinds.iter().copied().filter(|kind| has_page(*kind)).collect();
     let first = offered.first().copied().ok_or_else(|| Error::internal("no second factor that has a page"))?;
     let kind = chosen.filter(|kind| offered.contains(kind)).unwrap_or(first);
-    let sealed = flow.seal(&web.app, realm)?;
+    if kind == AuthenticatorType::Passkey {
+        return passkey::second_page(web, realm, flow, &offered, errors);
+    }
+    let others = others(web, realm, flow, &offered, kind)?;
+    let sealed = flow.clone().without_questions().seal(&web.app, realm)?;
     let slug = &realm.realm.slug;
-    let other = |kind: AuthenticatorType| Other {
-        method: kind.as_str(),
-        href: format!("/realms/{slug}/sign-in/second-factor?method={kind}&flow={sealed}"),
-    };
     let context = SecondFactorPage {
         card: Card::new(web.templates.text(&format!("sign_in.second_factor.{kind}.title")), realm),
         action: format!("/realms/{slug}/sign-in/second-factor"),
         restart_href: format!("/realms/{slug}/sign-in?flow={sealed}"),
         identifier: flow.identifier.clone().unwrap_or_default(),
         method: kind.as_str(),
-        others: offered.iter().filter(|one| **one != kind).map(|one| other(*one)).collect(),
+        others,
         can_remember: realm.realm.settings.remembered_device_seconds > 0,
         errors: field_messages(web, errors),
         flow: sealed,

@@ -10,6 +10,7 @@ mod list;
 mod mail;
 mod messages;
 mod pages;
+mod passkeys;
 mod passwords;
 mod profile;
 mod resets;

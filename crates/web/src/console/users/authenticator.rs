@@ -227,6 +227,13 @@ pub(super) async fn require_otp(page: ConsoleCx, Whose(id): Whose) -> Answer {
     page.outcome(result, &tab_href(&page, id), done)
 }
 
+pub(super) async fn require_passkey(page: ConsoleCx, Whose(id): Whose) -> Answer {
+    let done = "A passkey is made at the next sign-in; those there are stay valid.";
+    let action = RequiredAction::RegisterPasskey;
+    let result = required_actions::set(page.app(), page.cx(), page.may()?, id, action, true).await;
+    page.outcome(result, &tab_href(&page, id), done)
+}
+
 pub(super) async fn cancel_action(page: ConsoleCx, Whose(id): Whose, Posted(typed): Posted) -> Answer {
     page.may::<CredentialsReset>()?;
     let action = RequiredAction::from_name(typed.text("action")).ok_or_else(|| Error::not_found("required action"))?;

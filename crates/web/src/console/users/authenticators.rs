@@ -14,6 +14,7 @@ use denizen_model::{
 use denizen_ops::{
     Error,
     api_keys::{self, NewKey},
+    authenticators::passkeys,
     required_actions::Waiting,
 };
 use http::request::Parts;
@@ -59,6 +60,8 @@ struct Required {
     can_change: bool,
     /// Whether setting up an authenticator app can be asked for.
     can_require_otp: bool,
+    /// Whether making a passkey can be asked for.
+    can_require_passkey: bool,
 }
 
 #[derive(Serialize)]
@@ -264,8 +267,13 @@ fn required(page: &ConsoleCx, profile: &Profile) -> Required {
         request: waiting.request.as_ref().map(|request| RequestView::new(page, profile.user.id, request)),
     };
     let can_change = page.can().credentials_reset;
-    let otp = profile.waiting.iter().any(|waiting| waiting.action == RequiredAction::ConfigureOtp);
-    Required { items: profile.waiting.iter().map(row).collect(), can_change, can_require_otp: can_change && !otp }
+    let free = |action| can_change && !profile.waiting.iter().any(|waiting| waiting.action == action);
+    Required {
+        items: profile.waiting.iter().map(row).collect(),
+        can_change,
+        can_require_otp: free(RequiredAction::ConfigureOtp),
+        can_require_passkey: free(RequiredAction::RegisterPasskey) && passkeys::are_available(page.app()),
+    }
 }
 
 pub(super) async fn show(page: ConsoleCx, Whose(id): Whose) -> Answer {

@@ -73,6 +73,7 @@ pub(super) fn router() -> Router<Web> {
         .route(&user("/add-email"), get(add_contact::show_email).post(add_contact::add_email))
         .route(&user("/add-phone"), get(add_contact::show_phone).post(add_contact::add_phone))
         .route(&user("/require-otp"), post(authenticator::require_otp))
+        .route(&user("/require-passkey"), post(authenticator::require_passkey))
         .route(&user("/cancel-action"), post(authenticator::cancel_action))
         .route(&user("/keys/new"), get(authenticators::new_key).post(authenticators::create_key))
         .route(&user("/keys/{key}/regenerate"), get(authenticators::confirm_new).post(authenticators::regenerate_key))
