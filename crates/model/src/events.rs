@@ -68,6 +68,8 @@ event_types! {
     UserEmailVerified = "user.email.verified", "Verified the email";
     /// A phone number was verified.
     UserPhoneVerified = "user.phone.verified", "Verified the phone number";
+    /// A forgotten password: a link was sent.
+    UserForgotPassword = "user.password.forgotten", "Asked for a link to a new password";
     /// A password reset was asked for.
     UserPasswordResetRequested = "user.password.reset-requested", "Required a password reset";
     /// A required reset was cancelled.

@@ -128,9 +128,16 @@ text_enum! {
 }
 
 /// What can stand in [`RealmSettings::sign_in_methods`].
-pub const SIGN_IN_METHODS: &[AuthenticatorType] = &[AuthenticatorType::Password, AuthenticatorType::Passkey];
+pub const SIGN_IN_METHODS: &[AuthenticatorType] = &[
+    AuthenticatorType::Password,
+    AuthenticatorType::Passkey,
+    AuthenticatorType::EmailCode,
+    AuthenticatorType::SmsCode,
+    AuthenticatorType::MagicLink,
+];
 /// What can stand in [`RealmSettings::second_factors`].
-pub const SECOND_FACTORS: &[AuthenticatorType] = &[AuthenticatorType::Totp, AuthenticatorType::Passkey];
+pub const SECOND_FACTORS: &[AuthenticatorType] =
+    &[AuthenticatorType::Totp, AuthenticatorType::Passkey, AuthenticatorType::EmailCode, AuthenticatorType::SmsCode];
 
 impl Default for RealmSettings {
     fn default() -> Self {

@@ -20,6 +20,8 @@ pub(crate) enum Purpose {
     Register,
     /// Making an address somebody's.
     ChangeEmail,
+    /// Signing in.
+    SignIn,
     /// Making something anew; whoever makes the link says for how long it works.
     Reset(ResetKind),
 }
@@ -30,6 +32,7 @@ impl Purpose {
             Self::VerifyEmail => "verify-email",
             Self::Register => "register",
             Self::ChangeEmail => "change-email",
+            Self::SignIn => "sign-in",
             Self::Reset(ResetKind::Password) => "reset-password",
             Self::Reset(ResetKind::Otp) => "reset-otp",
             Self::Reset(ResetKind::Passkey) => "reset-passkey",
@@ -39,7 +42,9 @@ impl Purpose {
     /// How long its links work.
     pub(crate) const fn valid_for(self) -> Duration {
         match self {
-            Self::VerifyEmail | Self::Register | Self::ChangeEmail | Self::Reset(_) => Duration::from_secs(24 * 3600),
+            Self::VerifyEmail | Self::Register | Self::ChangeEmail | Self::Reset(_) | Self::SignIn => {
+                Duration::from_secs(24 * 3600)
+            }
         }
     }
 }

@@ -69,6 +69,7 @@ struct Inner {
     jobs: Notify,
     mailer: Mailer,
     limits: Limits,
+    sent_from: Limits,
     places: Places,
     breaches: Breaches,
     passkeys: Option<Asker>,
@@ -122,6 +123,7 @@ impl App {
                 jobs: Notify::new(),
                 mailer,
                 limits: Limits::default(),
+                sent_from: Limits::default(),
                 places: config.places,
                 breaches: Breaches::new(config.breaches),
             }),
@@ -182,6 +184,11 @@ impl App {
     /// Rings when a job is waiting.
     pub(crate) fn job_bell(&self) -> &Notify {
         &self.inner.jobs
+    }
+
+    /// Codes and links that were asked for, by address, so that nobody sends mails through us.
+    pub(crate) fn sent_from(&self) -> &Limits {
+        &self.inner.sent_from
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -9,6 +9,7 @@ mod account;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod codes;
 mod console;
 #[cfg(test)]
 mod crashes;

@@ -8,6 +8,7 @@
 //! ```
 //!
 //! * [`flow`]: the state;
+//! * [`codes`]: what is sent to an address;
 //! * [`password`], [`passkey`], [`second_factor`]: what is proved;
 //! * [`actions`]: what is required before the destination;
 //! * [`advance`]: what comes next, and the session at the end;
@@ -17,6 +18,7 @@
 
 pub mod actions;
 pub(crate) mod advance;
+pub mod codes;
 mod confirm;
 mod failures;
 mod flow;
@@ -37,6 +39,7 @@ use super::{enrol::Enrolled, rules::Used};
 use crate::{App, Cx, Error, RealmState, Result, crypto::Secret};
 
 pub(crate) use confirm::confirm_password;
+pub(crate) use failures::{Unsent, note_unsent};
 pub use flow::Flow;
 pub use password::check_password_step;
 pub(crate) use second_factor::Taken;
@@ -51,6 +54,8 @@ pub enum Step {
     SecondFactor(Box<Flow>, Vec<AuthenticatorType>),
     /// This must be done first.
     Action(Box<Flow>, RequiredAction),
+    /// It was sent, or so the page says; with the cookie by which the browser is known where a link was.
+    Sent(Box<Flow>, AuthenticatorType, Option<Secret>),
     /// It was done; these codes are shown once before it goes on.
     RecoveryCodes(Box<Flow>, Vec<Secret>),
     /// Something is wrong: the fields with the locale's ids of the sentences, or the sentences themselves.

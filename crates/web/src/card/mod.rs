@@ -260,7 +260,14 @@ pub(crate) mod cookie {
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
     }
 
-    fn line(web: &Web, realm: &RealmState, name: &str, value: &str, max_age: Duration) -> Option<HeaderValue> {
+    /// The header that gives a browser a cookie for the realm's pages.
+    pub(crate) fn line(
+        web: &Web,
+        realm: &RealmState,
+        name: &str,
+        value: &str,
+        max_age: Duration,
+    ) -> Option<HeaderValue> {
         let secure = if web.is_https() { "; Secure" } else { "" };
         let text = format!(
             "{name}={value}; Path=/realms/{}; Max-Age={}; HttpOnly; SameSite=Lax{secure}",

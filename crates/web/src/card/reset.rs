@@ -16,12 +16,9 @@ use super::{
     Card, cookie, error_page,
     links::{LinkQuery, open},
     page,
-    sign_in::page_of,
+    sign_in::{BROWSER, page_of},
 };
 use crate::{Web, cx::Anonymous, language::prefer};
-
-/// Tells the browser in which a reset was asked for from any other that opens the mail.
-pub(crate) const BROWSER: &str = "denizen_reset";
 
 pub(crate) fn router() -> Router<Web> {
     ResetKind::ALL.iter().fold(Router::new(), |router, kind| {
@@ -41,13 +38,13 @@ pub(crate) fn router() -> Router<Web> {
 }
 
 #[derive(Serialize)]
-struct ResetPage {
-    card: Card,
-    why: String,
-    submit: String,
-    action: String,
-    token: String,
-    identifier: String,
+pub(super) struct ResetPage {
+    pub(super) card: Card,
+    pub(super) why: String,
+    pub(super) submit: String,
+    pub(super) action: String,
+    pub(super) token: String,
+    pub(super) identifier: String,
 }
 
 async fn show(

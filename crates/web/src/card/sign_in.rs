@@ -1,10 +1,12 @@
 //! The sign-in pages: identifier, password, a second factor, what is required. They need no script, passkeys apart.
 
 mod actions;
+mod codes;
+mod forgot;
 mod passkey;
 mod second_factor;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
     Form, Router,
@@ -13,7 +15,7 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use denizen_model::validation::FieldErrors;
+use denizen_model::{authenticators::AuthenticatorType, validation::FieldErrors};
 use denizen_ops::{
     Cx, Error, ErrorKind, RealmState,
     crypto::Secret,
@@ -29,9 +31,16 @@ pub(crate) fn router() -> Router<Web> {
         .route("/realms/{realm}/sign-in", get(restart).post(identify))
         .route("/realms/{realm}/sign-in/password", post(password))
         .merge(passkey::router())
+        .merge(codes::router())
+        .merge(forgot::router())
         .merge(second_factor::router())
         .merge(actions::router())
 }
+
+/// The cookie by which the browser is known in which something was sent from, when its link is opened.
+pub(super) const BROWSER: &str = "denizen_asked";
+/// How long it is kept, somewhat longer than any such link works.
+const BROWSER_FOR: Duration = Duration::from_secs(2 * 3600);
 
 #[derive(Serialize)]
 struct IdentifierPage {
@@ -60,6 +69,9 @@ struct PasswordPage {
     flow: String,
     identifier: String,
     restart_href: String,
+    forgot_href: Option<String>,
+    send_action: String,
+    ways: Vec<codes::Way>,
     errors: BTreeMap<String, String>,
 }
 
@@ -109,6 +121,9 @@ fn password_page(web: &Web, realm: &RealmState, flow: &Flow, errors: &FieldError
         card: Card::new(web.templates.text("sign_in.password.title"), realm),
         action: format!("/realms/{}/sign-in/password", realm.realm.slug),
         restart_href: format!("/realms/{}/sign-in?flow={sealed}", realm.realm.slug),
+        forgot_href: forgot::href(web, realm, &sealed),
+        send_action: format!("/realms/{}/sign-in/send", realm.realm.slug),
+        ways: codes::ways(web, realm, None),
         flow: sealed,
         identifier: flow.identifier.clone().unwrap_or_default(),
         errors: field_messages(web, errors),
@@ -116,9 +131,38 @@ fn password_page(web: &Web, realm: &RealmState, flow: &Flow, errors: &FieldError
     Ok(page(web, status_of(errors), "card/sign_in/password.html", &context))
 }
 
+/// The choice of what is sent, where nobody signs in with a password.
+fn ways_page(web: &Web, realm: &RealmState, flow: &Flow, errors: &FieldErrors) -> Result<Response, Error> {
+    let sealed = flow.seal(&web.app, realm)?;
+    let context = PasswordPage {
+        card: Card::new(web.templates.text("sign_in.ways.title"), realm),
+        action: String::new(),
+        restart_href: format!("/realms/{}/sign-in?flow={sealed}", realm.realm.slug),
+        forgot_href: None,
+        send_action: format!("/realms/{}/sign-in/send", realm.realm.slug),
+        ways: codes::ways(web, realm, None),
+        flow: sealed,
+        identifier: flow.identifier.clone().unwrap_or_default(),
+        errors: field_messages(web, errors),
+    };
+    Ok(page(web, status_of(errors), "card/sign_in/ways.html", &context))
+}
+
+/// The first proof of whoever has said who they are.
+fn first_page(web: &Web, realm: &RealmState, flow: &Flow) -> Result<Response, Error> {
+    if realm.realm.settings.sign_in_methods.contains(&AuthenticatorType::Password) {
+        password_page(web, realm, flow, &FieldErrors::new())
+    } else {
+        ways_page(web, realm, flow, &FieldErrors::new())
+    }
+}
+
 /// The page at which a sign-in stands.
 pub(super) async fn page_of(web: &Web, cx: &Cx, realm: &RealmState, flow: &Flow) -> Result<Response, Error> {
     let errors = FieldErrors::new();
+    if let Some(kind) = flow.awaited() {
+        return codes::sent_page(web, realm, flow, kind, &errors);
+    }
     if flow.is_proved() {
         return match look(&web.app, cx, realm, flow.clone()).await? {
             Some(step) => proceed(web, realm, step),
@@ -127,7 +171,7 @@ pub(super) async fn page_of(web: &Web, cx: &Cx, realm: &RealmState, flow: &Flow)
         };
     }
     if flow.identifier.is_some() {
-        password_page(web, realm, flow, &errors)
+        first_page(web, realm, flow)
     } else {
         identifier_page(web, realm, flow, &errors).await
     }
@@ -199,7 +243,7 @@ async fn identify(
     let answer = if typed.is_empty() || typed.len() > 320 || typed.contains(unreadable) {
         identifier_page(&web, &realm, &flow, &FieldErrors::one("identifier", "sign_in.identifier.missing")).await
     } else {
-        password_page(&web, &realm, &flow.identified(typed.to_owned()), &FieldErrors::new())
+        first_page(&web, &realm, &flow.identified(typed.to_owned()))
     };
     answer.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
 }
@@ -247,6 +291,7 @@ pub(super) fn proceed(web: &Web, realm: &RealmState, step: Step) -> Result<Respo
         }
         Step::SecondFactor(flow, kinds) => second_factor::page_of(web, realm, &flow, &kinds, None, &FieldErrors::new()),
         Step::Action(flow, action) => actions::page_of(web, realm, &flow, action, &FieldErrors::new()),
+        Step::Sent(flow, kind, browser) => codes::answer(web, realm, (&flow, kind), browser.as_ref()),
         Step::RecoveryCodes(flow, codes) => actions::recovery_codes_page(web, realm, &flow, &codes),
         Step::Wrong(_) => Err(Error::internal("a wrong step was not shown as such")),
     }

@@ -23,7 +23,7 @@ pub(crate) use person::{Page, Person, Step};
 pub(crate) use postgres_server::{PostgresServer, is_root};
 pub(crate) use proxy::{RoundRobin, Wire};
 pub(crate) use server::{OWNER_EMAIL, OWNER_PASSWORD, Server, denizen, free_port};
-pub(crate) use smtp::{MailServer, smtp_url};
+pub(crate) use smtp::{Mail, MailServer, smtp_url};
 pub(crate) use writers::Writers;
 
 /// A password that every realm's policy takes.

@@ -66,6 +66,25 @@ impl Page {
         &rest[..rest.find("</form>").unwrap()]
     }
 
+    /// The same page from the form on that is sent to an address with this end.
+    pub(crate) fn from_form(&self, action_end: &str) -> Self {
+        let forms = self.html.match_indices("<form").map(|(at, _)| at);
+        let is_it = |at: &usize| {
+            let tag = &self.html[*at..];
+            attribute(&tag[..=tag.find('>').unwrap()], "action").is_some_and(|action| action.ends_with(action_end))
+        };
+        let at = forms.filter(is_it).next().unwrap_or_else(|| panic!("no form to {action_end}: {}", self.text()));
+        Self { html: self.html[at..].to_owned(), ..self.clone() }
+    }
+
+    /// The target of the first link whose address has this in it.
+    pub(crate) fn href(&self, part: &str) -> String {
+        let links = self.html.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+        let found = links.filter(|href| href.contains(part)).next();
+        let found = found.unwrap_or_else(|| panic!("no link to {part}: {}", self.text()));
+        self.url.join(&found.replace("&amp;", "&").replace("&#x2f;", "/").replace("&#x3d;", "=")).unwrap().to_string()
+    }
+
     /// The address the first form is sent to.
     pub(crate) fn action(&self) -> Url {
         let form = self.form();

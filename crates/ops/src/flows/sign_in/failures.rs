@@ -35,6 +35,8 @@ pub(super) enum Reason {
     WrongPassword,
     WrongCode,
     UsedCode,
+    NoAddress,
+    TooManySent,
     UnknownPasskey,
     AnothersPasskey,
     Passkey(Refusal),
@@ -58,6 +60,8 @@ impl Reason {
             Self::AnothersPasskey => "the passkey is another user's",
             Self::Passkey(refusal) => refusal.as_str(),
             Self::UsedPasskey => "the passkey's answer was used before",
+            Self::NoAddress => "the user has no address for it",
+            Self::TooManySent => "too much was sent to this address already",
             Self::Locked => "locked after too many failures",
             Self::TooManyFromAddress => "too many failures from this address",
         }
@@ -79,6 +83,33 @@ fn field(kind: AuthenticatorType) -> &'static str {
         AuthenticatorType::Passkey => "form",
         _ => "code",
     }
+}
+
+/// Why no link to a new password was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unsent {
+    Nobody,
+    Barred(Barrier),
+    NoAddress,
+    TooMany,
+}
+
+/// Records why somebody who forgot their password was sent nothing.
+pub(crate) async fn note_unsent(
+    app: &App,
+    cx: &Cx,
+    realm: &RealmState,
+    flow: &Flow,
+    user: Option<&User>,
+    why: Unsent,
+) -> Result<()> {
+    let reason = match why {
+        Unsent::Nobody => Reason::UnknownUser,
+        Unsent::Barred(barrier) => Reason::Barred(barrier),
+        Unsent::NoAddress => Reason::NoAddress,
+        Unsent::TooMany => Reason::TooManySent,
+    };
+    Attempt { app, cx, realm, flow, user, kind: AuthenticatorType::Password }.note(reason).await
 }
 
 /// An attempt that is about to be made.
@@ -113,6 +144,11 @@ impl Attempt<'_> {
         // It is recorded, so that an agent sees that somebody still tries; it does not make the lock longer.
         self.record(Reason::Locked, None).await?;
         Ok(Some(Step::Wrong(FieldErrors::one(field(self.kind), "sign_in.locked"))))
+    }
+
+    /// Records that nothing was sent; it is no attempt at a secret, so nothing is counted.
+    pub(super) async fn note(&self, reason: Reason) -> Result<()> {
+        self.record(reason, None).await.map(drop)
     }
 
     /// Counts and records a failure; answers what the page says.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use denizen_model::{Timestamp, UserId, authenticators::AuthenticatorType};
 use serde::{Deserialize, Serialize};
 
-use super::resetting::Resetting;
+use super::{codes::Sent, resetting::Resetting};
 
 use crate::{
     App, Error, RealmState, Result,
@@ -48,6 +48,9 @@ pub struct Flow {
     /// The secret of an authenticator app that is being set up, base64.
     #[serde(default)]
     pub(super) setting_up: Option<String>,
+    /// What was sent to an address, and is waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sent: Option<Sent>,
     /// What the link is for that it began with, until that is done.
     #[serde(default)]
     pub(super) resetting: Option<Resetting>,
@@ -96,6 +99,7 @@ impl Flow {
             device: None,
             back: None,
             again: false,
+            sent: None,
             proof: None,
             setting_up: None,
             resetting: None,
@@ -114,7 +118,7 @@ impl Flow {
     /// The same sign-in once the person has said who they are.
     #[must_use]
     pub fn identified(self, identifier: String) -> Self {
-        Self { identifier: Some(identifier), proof: None, setting_up: None, resetting: None, ..self }
+        Self { identifier: Some(identifier), proof: None, setting_up: None, sent: None, resetting: None, ..self }
             .without_questions()
     }
 
@@ -141,6 +145,12 @@ impl Flow {
     #[must_use]
     pub fn is_again(&self) -> bool {
         self.again
+    }
+
+    /// What was sent and is waited for.
+    #[must_use]
+    pub fn awaited(&self) -> Option<AuthenticatorType> {
+        self.sent.as_ref().map(Sent::kind)
     }
 
     /// Whether somebody has proved something already.

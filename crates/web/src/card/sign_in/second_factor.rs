@@ -17,7 +17,7 @@ use denizen_ops::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{open_in_browser, passkey, proceed, status_of};
+use super::{codes, open_in_browser, passkey, proceed, status_of};
 use crate::{
     Web,
     card::{Card, error_page, field_messages, page},
@@ -50,7 +50,7 @@ pub(super) struct Other {
 
 /// What there is a page for.
 fn has_page(kind: AuthenticatorType) -> bool {
-    matches!(kind, AuthenticatorType::Totp | AuthenticatorType::RecoveryCodes | AuthenticatorType::Passkey)
+    !matches!(kind, AuthenticatorType::Password | AuthenticatorType::MagicLink)
 }
 
 /// The other ways to prove it than this one.
@@ -84,6 +84,9 @@ pub(super) fn page_of(
     let kind = chosen.filter(|kind| offered.contains(kind)).unwrap_or(first);
     if kind == AuthenticatorType::Passkey {
         return passkey::second_page(web, realm, flow, &offered, errors);
+    }
+    if kind.comes_with_address() {
+        return codes::send_page(web, realm, flow, (&offered, kind), errors);
     }
     let others = others(web, realm, flow, &offered, kind)?;
     let sealed = flow.clone().without_questions().seal(&web.app, realm)?;
