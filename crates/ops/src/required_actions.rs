@@ -40,7 +40,7 @@ pub async fn list(app: &App, _cx: &Cx, may: May<UsersRead>, user: UserId) -> Res
             let user = get_in(tx, realm, user)?;
             let requests = store::reset_requests::list(tx, realm, user.id)?;
             let waiting = |action, requested_at: Option<Timestamp>| {
-                let request = requests.iter().find(|one| one.kind.action() == Some(action)).cloned();
+                let request = requests.iter().find(|one| one.kind.action() == action).cloned();
                 let requested_at = requested_at.or(request.as_ref().map(|request| request.requested_at));
                 Waiting { action, requested_at, request }
             };
@@ -80,9 +80,7 @@ pub async fn set(
         let changed = if required {
             store::required_actions::add(&mut tx, realm, user.id, action, cx2.now)?
         } else {
-            if let Some(kind) = ResetKind::of_action(action) {
-                close_in(&mut tx, user.id, kind)?;
-            }
+            close_in(&mut tx, user.id, ResetKind::of_action(action))?;
             store::required_actions::remove(&mut tx, realm, user.id, action)?
         };
         if !changed {

@@ -4,6 +4,7 @@ use denizen_model::{
     authenticators::{Authenticator, AuthenticatorType},
     events::EventType,
     passwords::SAME,
+    reset_requests::ResetKind,
     users::NewPassword,
     validation::FieldErrors,
 };
@@ -18,7 +19,10 @@ use crate::{
     App, Cx, Error, RealmState, Result,
     crypto::Secret,
     cx::Detail,
-    flows::sign_in::{actions::replace_password, confirm_password},
+    flows::{
+        reset::close_in,
+        sign_in::{actions::replace_password, confirm_password},
+    },
     passwords,
     sessions::SignedIn,
     users::prepare_password,
@@ -91,6 +95,7 @@ pub async fn change(app: &App, cx: &Cx, realm: &RealmState, fresh: &Fresh, typed
         }
         replace_password(&mut tx, &own, &user, &replacement)?;
         tell(&mut tx, (&app2, &own, &realm2), &user, Notice::PasswordChanged)?;
+        close_in(&mut tx, user.id, ResetKind::Password)?;
         let (realm, kept) = (user.realm_id, Some(signed_in.session.id));
         let ended = if typed.end_others {
             store::sessions::revoke_all_but(&mut tx, realm, user.id, kept, own.now)?.len()

@@ -7,6 +7,7 @@ use denizen_model::{
     authenticators::{Authenticator, AuthenticatorType, RequiredAction},
     devices::device_label,
     events::{EventType, NewEvent},
+    reset_requests::ResetKind,
     users::User,
 };
 use denizen_store::{self as store, Events, ReadTx, WriteTx, authenticators::Stored};
@@ -17,6 +18,7 @@ use crate::{
     account::notices::{Notice, tell},
     crypto::webauthn::{Answer, AskedFor, Asker, Key, Made, Making, Proved, Refusal},
     cx::Detail,
+    flows::reset::close_in,
     sessions::SignedIn,
 };
 
@@ -123,7 +125,8 @@ pub(crate) fn prepare(
     }))
 }
 
-/// Stores a passkey beside those there are; answers the event. What was asked of the user is done with that.
+/// Stores a passkey beside those there are; answers the event. What was asked of the user is done with that, but for a
+/// reset, which the caller closes.
 pub(crate) fn insert_in(
     tx: &mut WriteTx<'_>,
     app: &App,
@@ -304,6 +307,7 @@ pub async fn finish_own(
             let user = user.ok_or_else(too_old)?;
             match insert_in(&mut tx, &app2, &cx2, &user, &new)? {
                 Ok(mut event) => {
+                    close_in(&mut tx, user.id, ResetKind::Passkey)?;
                     event.session_id = Some(adding.session);
                     tell(&mut tx, (&app2, &cx2, &realm), &user, Notice::Added(AuthenticatorType::Passkey))?;
                     Ok(tx.commit(Events::from(event), Ok(()))?)
