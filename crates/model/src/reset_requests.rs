@@ -20,21 +20,25 @@ text_enum! {
 }
 
 impl ResetKind {
-    /// What waits for the user until it is done; nothing where this Denizen cannot ask for it.
+    /// What waits for the user until it is done.
     #[must_use]
-    pub fn action(self) -> Option<RequiredAction> {
+    pub const fn action(self) -> RequiredAction {
         match self {
-            Self::Password => Some(RequiredAction::UpdatePassword),
-            Self::Otp => Some(RequiredAction::ConfigureOtp),
-            // By its name, so that it is offered as soon as there is such an action.
-            Self::Passkey => RequiredAction::from_name("register_passkey"),
+            Self::Password => RequiredAction::UpdatePassword,
+            Self::Otp => RequiredAction::ConfigureOtp,
+            Self::Passkey => RequiredAction::RegisterPasskey,
         }
     }
 
-    /// The reset that an action belongs to.
+    /// The reset that an action belongs to, of those that make something anew.
     #[must_use]
-    pub fn of_action(action: RequiredAction) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.action() == Some(action))
+    pub const fn of_action(action: RequiredAction) -> Option<Self> {
+        match action {
+            RequiredAction::UpdatePassword => Some(Self::Password),
+            RequiredAction::ConfigureOtp => Some(Self::Otp),
+            RequiredAction::RegisterPasskey => Some(Self::Passkey),
+            RequiredAction::VerifyEmail | RequiredAction::VerifyPhone | RequiredAction::CompleteProfile => None,
+        }
     }
 
     /// The reset that mends an authenticator of this type.
@@ -106,9 +110,7 @@ mod tests {
     #[test]
     fn a_reset_and_the_action_it_waits_with_belong_together() {
         for kind in ResetKind::ALL {
-            if let Some(action) = kind.action() {
-                assert_eq!(ResetKind::of_action(action), Some(*kind));
-            }
+            assert_eq!(ResetKind::of_action(kind.action()), Some(*kind));
         }
         assert_eq!(ResetKind::of_authenticator(AuthenticatorType::Totp), Some(ResetKind::Otp));
         assert_eq!(ResetKind::of_authenticator(AuthenticatorType::MagicLink), None);

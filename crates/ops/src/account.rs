@@ -8,6 +8,7 @@
 pub mod authenticators;
 pub mod deletion;
 pub mod email;
+pub(crate) mod notices;
 pub mod password;
 pub mod profile;
 

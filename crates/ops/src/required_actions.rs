@@ -42,7 +42,7 @@ pub async fn list(app: &App, _cx: &Cx, may: May<UsersRead>, user: UserId) -> Res
             let user = get_in(tx, realm, user)?;
             let requests = store::reset_requests::list(tx, realm, user.id)?;
             let waiting = |action, requested_at: Option<Timestamp>| {
-                let request = requests.iter().find(|one| one.kind.action() == Some(action)).cloned();
+                let request = requests.iter().find(|one| one.kind.action() == action).cloned();
                 let requested_at = requested_at.or(request.as_ref().map(|request| request.requested_at));
                 Waiting { action, requested_at, request }
             };

@@ -16,7 +16,7 @@ use denizen_store::{self as store, Events, WriteTx};
 
 use crate::{
     App, Cx, Error, May, Result, admins,
-    authenticators::set_requires_reset,
+    authenticators::{passkeys, set_requires_reset},
     crypto::Secret,
     cx::Detail,
     flows::reset::{ResetLink, close_in, make_in},
@@ -106,13 +106,13 @@ fn check_subject(user: &User) -> Result<()> {
 }
 
 /// The kinds in their order, each once.
-fn check_kinds(asked: &[ResetKind]) -> Result<Vec<ResetKind>> {
+fn check_kinds(app: &App, asked: &[ResetKind]) -> Result<Vec<ResetKind>> {
     let kinds: Vec<ResetKind> = ResetKind::ALL.iter().copied().filter(|kind| asked.contains(kind)).collect();
     if kinds.is_empty() {
         return Err(Error::field("which", "Choose at least one."));
     }
-    if kinds.iter().any(|kind| kind.action().is_none()) {
-        return Err(Error::field("which", "This Denizen makes no passkeys."));
+    if kinds.contains(&ResetKind::Passkey) {
+        passkeys::asker(app)?;
     }
     Ok(kinds)
 }
@@ -120,7 +120,7 @@ fn check_kinds(asked: &[ResetKind]) -> Result<Vec<ResetKind>> {
 /// Asks for resets. Each takes the place of one of its kind that waits: that one's link stops working.
 ///
 /// # Errors
-/// When nothing is chosen; when the user is a machine, disabled, or somebody the actor has no power over; code
+/// When nothing is chosen, or a passkey where none can be made; when the user is a machine, disabled, or somebody the actor has no power over; code
 /// `no-verified-email` when mails cannot go out.
 pub async fn create(
     app: &App,
@@ -129,7 +129,7 @@ pub async fn create(
     user: UserId,
     new: NewResetRequests,
 ) -> Result<Vec<Issued>> {
-    let kinds = check_kinds(&new.kinds)?;
+    let kinds = check_kinds(app, &new.kinds)?;
     let realm = crate::realms::get_in_scope(app, may.realm()).await?;
     let (app2, cx2) = (app.clone(), cx.clone());
     app.write(cx, move |mut tx| {
@@ -218,10 +218,10 @@ fn issue_in(
 
 /// Makes what a reset asks for wait, or no longer.
 fn require_in(tx: &mut WriteTx<'_>, cx: &Cx, user: &User, kind: ResetKind, required: bool) -> Result<()> {
-    let Some(action) = kind.action() else { return Ok(()) };
     if kind == ResetKind::Password {
         return set_requires_reset(tx, cx, user, required);
     }
+    let action = kind.action();
     if required {
         store::required_actions::add(tx, user.realm_id, user.id, action, cx.now)?;
     } else {

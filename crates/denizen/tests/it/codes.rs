@@ -131,7 +131,7 @@ on_both_engines! {
         // Of one that is disabled in the meantime nothing comes.
         sent(&ana, &named(&ana, &server, "ana@example.com").await, "magic_link").await;
         let link = mails.wait_for("ana@example.com", 2).await.link();
-        api.patch(&user, &json!({ "enabled": false })).await.expect(200);
+        api.post(&format!("{user}/disable"), &json!({})).await.succeed();
         let shown = ana.open(&link).await.page();
         assert_eq!(ana.submit(&shown, &[]).await.page().status, 410);
         assert_eq!(reasons(&api, &user).await[0], "the user is disabled");

@@ -187,6 +187,8 @@ async fn every_card_page_is_for_everybody() {
         browser.driver().delete_all_cookies().await.unwrap();
     }
     for kind in ["password", "otp"] {
+        // What the pages before noted, which answer forms.
+        browser.complaints().await;
         let person = api.create_person(&format!("reset-{kind}@example.com")).await;
         let body = json!({ "which": [kind], "deliver": "link" });
         let made = api.post(&format!("/realms/main/users/{person}/reset-requests"), &body).await.expect(201).json();

@@ -16,7 +16,11 @@ use denizen_model::{
 use denizen_store::{self as store, Events, WriteTx};
 use serde::{Deserialize, Serialize};
 
-use super::{Fresh, event, own, present, within};
+use super::{
+    Fresh, event,
+    notices::{Notice, tell},
+    own, present, within,
+};
 use crate::{
     App, Cx, Error, RealmState, Result,
     authenticators::{Listed, list_in, recovery_codes, state::remove_in, totp},
@@ -156,7 +160,7 @@ pub async fn confirm_app(
     };
     let signed_in = fresh.0.clone();
     let (app2, own, new) = (app.clone(), own(cx, &signed_in.user), totp::prepare(app, cx, &signed_in.user));
-    let codes = recovery_codes::generate(app);
+    let (codes, realm2) = (recovery_codes::generate(app), realm.realm.clone());
     app.write(cx, move |mut tx| {
         let user = present(&mut tx, &own, &signed_in)?;
         let held = store::authenticators::list(&mut tx, user.realm_id, user.id)?;
@@ -164,6 +168,7 @@ pub async fn confirm_app(
         let had_codes = held.iter().any(|one| one.kind == AuthenticatorType::RecoveryCodes);
         let codes = (!had_codes).then(|| codes.clone());
         let events = totp::set_up_in(&mut tx, &app2, &own, &user, &new, (&secret, step), codes.as_deref())?;
+        tell(&mut tx, (&app2, &own, &realm2), &user, Notice::Added(AuthenticatorType::Totp))?;
         commit(tx, events, &signed_in, codes)
     })
     .await
@@ -187,6 +192,7 @@ pub async fn replace_recovery_codes(app: &App, cx: &Cx, realm: &Arc<RealmState>,
         }
         check_not_held(&held, AuthenticatorType::RecoveryCodes, own.now)?;
         let events = recovery_codes::replace_in(&mut tx, &app2, &own, &user, &kept)?;
+        tell(&mut tx, (&app2, &own, &realm.realm), &user, Notice::Added(AuthenticatorType::RecoveryCodes))?;
         commit(tx, events, &signed_in, ())
     })
     .await?;
@@ -323,6 +329,7 @@ pub async fn remove(app: &App, cx: &Cx, realm: &Arc<RealmState>, fresh: &Fresh, 
             return Err(Error::conflict(kept.code(), "This cannot be removed now."));
         }
         let mut events = remove_in(&mut tx, &app2, &own, &user, &one)?;
+        tell(&mut tx, (&app2, &own, &realm.realm), &user, Notice::Removed(one.kind))?;
         let left = list_in(&mut tx, settings, &user)?.authenticators;
         let stood_in_for = one.kind == AuthenticatorType::Totp || one.kind == AuthenticatorType::Passkey;
         let codes = left.iter().find(|other| other.kind == AuthenticatorType::RecoveryCodes);

@@ -13,7 +13,11 @@ use denizen_model::{
 use denizen_store::{self as store, Events, WriteTx};
 use serde::{Deserialize, Serialize};
 
-use super::{Fresh, event, own, present, within};
+use super::{
+    Fresh, event,
+    notices::{Notice, tell},
+    own, present, within,
+};
 use crate::{
     App, Cx, Error, RealmState, Result,
     action_tokens::{self, Fresh as Link, Purpose},
@@ -171,6 +175,7 @@ pub async fn find_new_address(app: &App, cx: &Cx, realm: &RealmState, token: &st
 /// When the link does not work, or the address is another user's by now.
 pub async fn confirm_change(app: &App, cx: &Cx, realm: &RealmState, token: &str) -> Result<User> {
     let (app2, cx2, id, hash) = (app.clone(), cx.clone(), realm.realm.id, hash_token(token));
+    let realm2 = realm.realm.clone();
     app.write(cx, move |mut tx| {
         let opened = action_tokens::use_up::<NewAddress>(&mut tx, id, Purpose::ChangeEmail, &hash, cx2.now)?;
         let Some((user_id, data)) = opened.and_then(|opened| Some((opened.user_id?, opened.data))) else {
@@ -191,6 +196,9 @@ pub async fn confirm_change(app: &App, cx: &Cx, realm: &RealmState, token: &str)
         let verified = made(EventType::UserEmailVerified)
             .detail("email", user.email.as_deref().unwrap_or_default())
             .detail("method", "link");
+        if let Some(old) = before.email.as_deref().filter(|old| Some(*old) != user.email.as_deref()) {
+            tell(&mut tx, (&app2, &own, &realm2), &user, Notice::EmailChangedFrom(old))?;
+        }
         let user = store_in(&mut tx, &own, &before, user)?;
         Ok(tx.commit(Events::new(updated, vec![verified]), user)?)
     })

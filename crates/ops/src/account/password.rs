@@ -4,17 +4,25 @@ use denizen_model::{
     authenticators::{Authenticator, AuthenticatorType},
     events::EventType,
     passwords::SAME,
+    reset_requests::ResetKind,
     users::NewPassword,
     validation::FieldErrors,
 };
 use denizen_store::{self as store, Events};
 
-use super::{Fresh, event, own, present};
+use super::{
+    Fresh, event,
+    notices::{Notice, tell},
+    own, present,
+};
 use crate::{
     App, Cx, Error, RealmState, Result,
     crypto::Secret,
     cx::Detail,
-    flows::sign_in::{actions::replace_password, confirm_password},
+    flows::{
+        reset::close_in,
+        sign_in::{actions::replace_password, confirm_password},
+    },
     passwords,
     sessions::SignedIn,
     users::prepare_password,
@@ -78,7 +86,7 @@ pub async fn change(app: &App, cx: &Cx, realm: &RealmState, fresh: &Fresh, typed
     errors.into_result()?;
     let prepared = prepare_password(app, cx.now, NewPassword::Set(new.to_owned())).await?;
     let (replacement, _) = prepared.ok_or_else(|| Error::internal("no password to store"))?;
-    let app2 = app.clone();
+    let (app2, realm2) = (app.clone(), realm.realm.clone());
     app.write(cx, move |mut tx| {
         let user = present(&mut tx, &own, &signed_in)?;
         let before = store::authenticators::find_password(&mut tx, user.id)?;
@@ -86,6 +94,8 @@ pub async fn change(app: &App, cx: &Cx, realm: &RealmState, fresh: &Fresh, typed
             return Err(Error::changed());
         }
         replace_password(&mut tx, &own, &user, &replacement)?;
+        tell(&mut tx, (&app2, &own, &realm2), &user, Notice::PasswordChanged)?;
+        close_in(&mut tx, user.id, ResetKind::Password)?;
         let (realm, kept) = (user.realm_id, Some(signed_in.session.id));
         let ended = if typed.end_others {
             store::sessions::revoke_all_but(&mut tx, realm, user.id, kept, own.now)?.len()

@@ -7,6 +7,7 @@ use denizen_model::{
     authenticators::{Authenticator, AuthenticatorType, RequiredAction},
     devices::device_label,
     events::{EventType, NewEvent},
+    reset_requests::ResetKind,
     users::User,
 };
 use denizen_store::{self as store, Events, ReadTx, WriteTx, authenticators::Stored};
@@ -14,9 +15,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Actor, App, Cx, Error, RealmState, Result,
-    account::{Fresh, present},
+    account::{
+        Fresh,
+        notices::{Notice, tell},
+        present,
+    },
     crypto::webauthn::{Answer, AskedFor, Asker, Key, Made, Making, Proved, Refusal},
     cx::Detail,
+    flows::reset::close_in,
     sessions::SignedIn,
 };
 
@@ -123,7 +129,8 @@ pub(crate) fn prepare(
     }))
 }
 
-/// Stores a passkey beside those there are; answers the event. What was asked of the user is done with that.
+/// Stores a passkey beside those there are; answers the event. What was asked of the user is done with that, but for a
+/// reset, which the caller closes.
 pub(crate) fn insert_in(
     tx: &mut WriteTx<'_>,
     app: &App,
@@ -288,13 +295,15 @@ pub async fn finish_own(
         Ok(new) => new,
         Err(why) => return refused(app, &own, &user, adding.session, why).await,
     };
-    let (app2, cx2, who) = (app.clone(), own.clone(), signed_in.clone());
+    let (app2, cx2, who, realm) = (app.clone(), own.clone(), signed_in.clone(), realm.realm.clone());
     let kept = app
         .write(cx, move |mut tx| {
             let user = present(&mut tx, &cx2, &who)?;
             match insert_in(&mut tx, &app2, &cx2, &user, &new)? {
                 Ok(mut event) => {
+                    close_in(&mut tx, user.id, ResetKind::Passkey)?;
                     event.session_id = Some(adding.session);
+                    tell(&mut tx, (&app2, &cx2, &realm), &user, Notice::Added(AuthenticatorType::Passkey))?;
                     Ok(tx.commit(Events::from(event), Ok(()))?)
                 }
                 Err(why) => Ok(tx.unaudited("the refusal has its event", Err(why))?),

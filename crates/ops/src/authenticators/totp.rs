@@ -4,6 +4,7 @@ use denizen_model::{
     AuthenticatorId,
     authenticators::{Authenticator, AuthenticatorType, RequiredAction},
     events::{EventType, NewEvent},
+    reset_requests::ResetKind,
     users::User,
 };
 use denizen_store::{self as store, WriteTx, authenticators::Stored};
@@ -13,6 +14,7 @@ use crate::{
     App, Cx, Error, Result,
     crypto::{Secret, totp::TotpSecret},
     cx::Detail,
+    flows::reset::close_in,
     flows::sign_in::Taken,
 };
 
@@ -63,6 +65,7 @@ pub(crate) fn set_up_in(
     if let Some(codes) = codes {
         events.extend(recovery_codes::replace_in(tx, app, cx, user, codes)?);
     }
+    close_in(tx, user.id, ResetKind::Otp)?;
     store::required_actions::remove(tx, user.realm_id, user.id, RequiredAction::ConfigureOtp)?;
     store::remembered_devices::forget_all(tx, user.realm_id, user.id)?;
     Ok(events)

@@ -5,7 +5,7 @@
 //! * [`mac`]: prepared HMAC keys and the refresh token codec;
 //! * [`totp`]: codes of authenticator apps;
 //! * [`jose`]: JWT signing with prepared keys, verification with pinned algorithms, JWKs;
-//! * [`webauthn`]: questions to passkeys, and their answers judged;
+//! * [`webauthn`]: passkeys, as WebAuthn has them;
 //! * [`password`]: argon2id on a bounded pool of its own threads, and other systems' hashes.
 //!
 //! Nothing here reads a clock; randomness comes from the [`Rng`] that the caller hands in. Two things

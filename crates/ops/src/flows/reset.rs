@@ -10,7 +10,8 @@
 //!   is to be replaced is not asked for in this sign-in, but it goes, with its recovery codes, at the moment its
 //!   successor is set up and not when the link is opened: a link that is opened by the wrong person, or half-way
 //!   followed, leaves the second step where it was.
-//! * **Passkey**: the link is the first proof, a second factor is asked for; the passkeys there are stay.
+//! * **Passkey**: likewise the password comes first. The passkeys there are stay, but are not asked for; another second
+//!   factor is, where the user has one, and the link stands in where they have none.
 
 use std::time::Duration;
 
@@ -146,7 +147,7 @@ pub async fn follow(
             {
                 return Err(action_tokens::gone());
             }
-            let password_first = kind == ResetKind::Otp && keeps_password(&mut tx, &settings, &user, cx2.now)?;
+            let password_first = kind != ResetKind::Password && keeps_password(&mut tx, &settings, &user, cx2.now)?;
             // Whoever has the link was given it: it went to the user's address, or an agent handed it over.
             let own = cx2.acting_as(Actor::User(user.id, user.display_name().to_owned()));
             let event = own

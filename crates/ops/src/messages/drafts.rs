@@ -1,7 +1,9 @@
 //! One function for each kind of message that flows send: what it needs is its parameters, so that none can be
 //! forgotten.
 
-use denizen_model::{Timestamp, UserId, locales::told, messages::Template, realms::Realm, users::User};
+use denizen_model::{
+    Timestamp, UserId, authenticators::AuthenticatorType, locales::told, messages::Template, realms::Realm, users::User,
+};
 
 use super::{Draft, Prepared, prepare};
 use crate::{App, Cx, Result};
@@ -116,6 +118,24 @@ pub(crate) fn reset_passkey(place: Place<'_>, reader: Reader<'_>, path: &str, un
 /// That the password was changed just now.
 pub(crate) fn password_changed(place: Place<'_>, reader: Reader<'_>) -> Result<Prepared> {
     notice(place, reader, Template::PasswordChanged, &[])
+}
+
+/// What a message calls an authenticator of this kind, in the language of its reader.
+pub(crate) fn authenticator_name(
+    (app, _, realm): Place<'_>,
+    reader: Reader<'_>,
+    kind: AuthenticatorType,
+) -> Result<String> {
+    let name = match kind {
+        AuthenticatorType::Password
+        | AuthenticatorType::Passkey
+        | AuthenticatorType::Totp
+        | AuthenticatorType::RecoveryCodes => kind.as_str(),
+        // What comes with an address is neither added nor removed by itself.
+        AuthenticatorType::EmailCode | AuthenticatorType::SmsCode | AuthenticatorType::MagicLink => "other",
+    };
+    let language = realm.settings.language_for(reader.locale);
+    app.mailer().templates.text(language, &format!("mail.authenticator.{name}"))
 }
 
 /// That a way to sign in was added just now; `label` is what people call it.

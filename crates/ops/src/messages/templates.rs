@@ -166,6 +166,12 @@ impl Templates {
     }
 
     /// One part of a usual message in a language.
+    /// A text without placeholders that stands in messages.
+    pub(super) fn text(&self, language: Language, id: &str) -> Result<String> {
+        let made = self.environment(language)?.render_str("{{ t(id) }}", BTreeMap::from([("id", id.to_owned())]));
+        made.map_err(|error| Error::internal(format!("{error:#}")))
+    }
+
     fn part(&self, language: Language, template: Template, part: Part, context: Context) -> Result<String> {
         let environment = self.environment(language)?;
         let name = match template.channel() {

@@ -158,8 +158,7 @@ pub(super) async fn enter(
     Err(answer.unwrap_or_else(|error| error_page(web, &error, cx.request_id, Some(&realm))))
 }
 
-/// As [`enter`], for what changes a way to sign in: whoever signed in too long ago gets the sign-in page, with their
-/// name in it. It is the page that offers every way in: not everybody has a password.
+/// As [`enter`], for what changes a way to sign in: whoever signed in too long ago gets the sign-in page, as themselves.
 pub(super) async fn enter_fresh(
     web: &Web,
     cx: &Cx,
@@ -172,6 +171,7 @@ pub(super) async fn enter_fresh(
     if let Some(fresh) = Fresh::of(cx, signed_in) {
         return Ok((realm, fresh));
     }
+    // The first page, where they may also take a passkey.
     let flow = Flow::new(cx.now, None, Some(username)).once_more().leading_to(href(&realm, path));
     let answer = identifier_page(web, &realm, &flow, &FieldErrors::new()).await;
     Err(answer.unwrap_or_else(|error| error_page(web, &error, cx.request_id, Some(&realm))))

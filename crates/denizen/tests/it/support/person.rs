@@ -79,10 +79,10 @@ impl Page {
 
     /// The target of the first link whose address has this in it.
     pub(crate) fn href(&self, part: &str) -> String {
-        let links = self.html.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
-        let found = links.filter(|href| href.contains(part)).next();
+        let links = self.html.split("href=\"").skip(1).map(|rest| unescape(rest.split('"').next().unwrap()));
+        let found = links.into_iter().find(|href| href.contains(part));
         let found = found.unwrap_or_else(|| panic!("no link to {part}: {}", self.text()));
-        self.url.join(&found.replace("&amp;", "&").replace("&#x2f;", "/").replace("&#x3d;", "=")).unwrap().to_string()
+        self.url.join(&found).unwrap().to_string()
     }
 
     /// The address the first form is sent to.

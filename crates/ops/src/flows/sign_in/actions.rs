@@ -112,7 +112,7 @@ pub async fn update_password_step(
 }
 
 /// By what way a reset was done, in its event.
-fn told(event: NewEvent, (method, request): (&'static str, Option<ResetRequestId>)) -> NewEvent {
+pub(super) fn told(event: NewEvent, (method, request): (&'static str, Option<ResetRequestId>)) -> NewEvent {
     let event = event.detail("method", method);
     match request {
         Some(id) => event.detail("reset_request_id", id.to_string()),

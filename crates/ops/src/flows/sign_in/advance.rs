@@ -36,7 +36,7 @@ pub(super) async fn standing(app: &App, cx: &Cx, realm: &RealmState, flow: &Flow
     if resetting.as_ref().is_some_and(|resetting| resetting.user != user) {
         return Err(flow_expired());
     }
-    let second = resetting.as_ref().is_some_and(|resetting| resetting.is_second_proof(proof));
+    let proof = proof.clone();
     let found = app
         .db()
         .peek(move |tx| {
@@ -51,10 +51,9 @@ pub(super) async fn standing(app: &App, cx: &Cx, realm: &RealmState, flow: &Flow
                 return Ok(None);
             }
             let standing = standing_in(tx, &settings, user)?;
-            let standing = match &resetting {
-                Some(resetting) => resetting.applied(standing),
-                None => standing,
-            };
+            let Some(resetting) = &resetting else { return Ok(Some((standing, remembered))) };
+            let standing = resetting.applied(standing);
+            let second = resetting.is_second_proof(&proof, &standing, &settings, now);
             Ok(Some((standing, remembered || second)))
         })
         .await?;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use denizen_model::{
     authenticators::{AuthenticatorType, RequiredAction},
+    events::EventType,
+    reset_requests::ResetKind,
     users::User,
     validation::FieldErrors,
 };
@@ -11,7 +13,7 @@ use denizen_store::{self as store, Events, authenticators::Stored};
 
 use super::{
     Flow, Step,
-    actions::{asked, client_of, own},
+    actions::{asked, client_of, own, told},
     advance::{advance, standing},
     failures::{Attempt, Reason, complete},
     flow_expired,
@@ -189,6 +191,7 @@ pub async fn register_passkey_step(
     let wanted = !had_codes && standing.needs_second_factor(&realm.realm.settings, cx.now);
     let codes = wanted.then(|| recovery_codes::generate(app));
     let (app2, own2, who, kept, id) = (app.clone(), own.clone(), user.clone(), codes.clone(), new.authenticator.id);
+    let flow2 = flow.clone();
     let done = app
         .write(cx, move |mut tx| {
             let user = store::users::find(&mut tx, who.realm_id, who.id)?.ok_or_else(flow_expired)?;
@@ -196,7 +199,13 @@ pub async fn register_passkey_step(
                 Ok(event) => complete(event, client.as_deref(), None).detail("required", true),
                 Err(why) => return Ok(tx.unaudited("the refusal has its event", Err(why))?),
             };
+            let completed = flow2.complete_in(&mut tx, &user, ResetKind::Passkey)?;
             let mut more = Vec::new();
+            if completed.0 == "link" || completed.1.is_some() {
+                let event = own2.user_event(&app2, EventType::UserAuthenticatorResetCompleted, &user);
+                let event = told(event.detail("type", ResetKind::Passkey.as_str()), completed);
+                more.push(complete(event, client.as_deref(), None));
+            }
             if let Some(codes) = &kept {
                 let events = recovery_codes::replace_in(&mut tx, &app2, &own2, &user, codes)?;
                 more.extend(events.into_iter().map(|event| complete(event, client.as_deref(), None)));
@@ -207,7 +216,8 @@ pub async fn register_passkey_step(
     if let Err(why) = done {
         return not_kept(app, &own, &user, &flow, why).await;
     }
-    let mut flow = flow.without_questions().proved(cx.now, user.id, Used { id, kind: KIND });
+    let mut flow = flow.without_questions().reset_done(ResetKind::Passkey);
+    flow = flow.proved(cx.now, user.id, Used { id, kind: KIND });
     if let Some(proof) = &mut flow.proof {
         // It was in their hands just now, and verified them.
         proof.satisfied = true;

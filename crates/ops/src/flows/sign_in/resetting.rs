@@ -2,7 +2,8 @@
 
 use denizen_model::{
     ResetRequestId, Timestamp, UserId,
-    authenticators::{Authenticator, AuthenticatorType, RequiredAction},
+    authenticators::{Authenticator, AuthenticatorType},
+    realms::RealmSettings,
     reset_requests::ResetKind,
     users::User,
 };
@@ -31,23 +32,36 @@ pub(super) struct Resetting {
 }
 
 impl Resetting {
-    fn action(&self) -> Option<RequiredAction> {
-        self.kind.action()
-    }
-
     /// How the user stands as far as this sign-in goes: the reset is required, and what was lost is not asked for.
     pub(super) fn applied(&self, mut standing: Standing) -> Standing {
-        standing.actions.extend(self.action().filter(|action| !standing.actions.contains(action)));
-        if self.kind == ResetKind::Otp {
-            let lost = [AuthenticatorType::Totp, AuthenticatorType::RecoveryCodes];
-            standing.authenticators.retain(|one| !lost.contains(&one.kind));
+        if !standing.actions.contains(&self.kind.action()) {
+            standing.actions.push(self.kind.action());
         }
+        let lost: &[AuthenticatorType] = match self.kind {
+            ResetKind::Password => &[],
+            ResetKind::Otp => &[AuthenticatorType::Totp, AuthenticatorType::RecoveryCodes],
+            ResetKind::Passkey => &[AuthenticatorType::Passkey],
+        };
+        standing.authenticators.retain(|one| !lost.contains(&one.kind));
         standing
     }
 
-    /// Whether the link is the second proof: after a password, where the second step is what was lost.
-    pub(super) fn is_second_proof(&self, proof: &Proof) -> bool {
-        self.kind == ResetKind::Otp && proof.used.iter().any(|used| used.kind == AuthenticatorType::Password)
+    /// Whether the link is the second proof: after a password, where the second step is what was lost; of a passkey only
+    /// where nothing else is left that could be asked for.
+    pub(super) fn is_second_proof(
+        &self,
+        proof: &Proof,
+        standing: &Standing,
+        settings: &RealmSettings,
+        now: Timestamp,
+    ) -> bool {
+        let by_password = proof.used.iter().any(|used| used.kind == AuthenticatorType::Password);
+        by_password
+            && match self.kind {
+                ResetKind::Password => false,
+                ResetKind::Otp => true,
+                ResetKind::Passkey => standing.second_factors(settings, &proof.used, now).is_empty(),
+            }
     }
 }
 

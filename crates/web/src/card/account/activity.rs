@@ -161,6 +161,7 @@ mod tests {
             "client.",
             "group.",
             "job.",
+            "message-template.",
             "organization.",
             "realm.",
             "role.",

@@ -60,9 +60,9 @@ struct AuthenticatorsPage {
     rows: Vec<Row>,
     /// What can be added.
     password_href: Option<String>,
+    passkey_href: Option<String>,
     app_href: Option<String>,
     recovery_codes_href: Option<String>,
-    passkeys_href: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -204,6 +204,7 @@ async fn show(
     let has = |kind: AuthenticatorType| listed.authenticators.iter().any(|one| one.kind == kind);
     let settings = &realm.realm.settings;
     let passwords = settings.sign_in_methods.contains(&AuthenticatorType::Password);
+    let passkeys = are_available(&web.app);
     let codes = recovery_codes_are_used(settings, &listed.authenticators);
     let done = match done {
         Some("app") => Some("account.app.done"),
@@ -216,9 +217,9 @@ async fn show(
         navigation: Navigation::new(web, realm, signed_in, PATH),
         done: done.map(|id| web.templates.text(id)),
         password_href: (passwords && !has(AuthenticatorType::Password)).then(|| href(realm, password::PATH)),
+        passkey_href: passkeys.then(|| href(realm, passkeys::PATH)),
         app_href: (apps_are_used(settings) && !has(AuthenticatorType::Totp)).then(|| href(realm, APP)),
         recovery_codes_href: (codes && !has(AuthenticatorType::RecoveryCodes)).then(|| href(realm, RECOVERY_CODES)),
-        passkeys_href: are_available(&web.app).then(|| href(realm, passkeys::PATH)),
         rows,
     };
     Ok(page(web, StatusCode::OK, "card/account/authenticators.html", &context))

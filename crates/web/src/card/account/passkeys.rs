@@ -18,7 +18,7 @@ use denizen_ops::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{authenticators, enter_fresh, enter_fresh_form, href, status_of};
+use super::{Navigation, authenticators, enter_fresh, enter_fresh_form, href, status_of};
 use crate::{
     Web,
     card::{Card, PasskeyForm, error_page, field_messages, page, see_other},
@@ -35,10 +35,11 @@ pub(super) fn router() -> Router<Web> {
 #[derive(Serialize)]
 struct PasskeysPage {
     card: Card,
+    navigation: Navigation,
     done: bool,
     own: Vec<Row>,
     passkey: Option<PasskeyForm>,
-    back_href: String,
+    cancel_href: String,
     errors: BTreeMap<String, String>,
 }
 
@@ -111,10 +112,11 @@ async fn passkeys_page(
     };
     let context = PasskeysPage {
         card: Card::new(web.templates.text("account.passkeys.title"), realm),
+        navigation: Navigation::new(web, realm, fresh.signed_in(), authenticators::PATH),
         done,
         own: own.into_iter().map(row).collect(),
         passkey,
-        back_href: href(realm, authenticators::PATH),
+        cancel_href: href(realm, authenticators::PATH),
         errors: field_messages(web, errors),
     };
     Ok(page(web, status_of(errors), "card/account/passkeys.html", &context))

@@ -408,3 +408,22 @@ async fn a_lock_is_told_by_mail_once_and_to_a_verified_address_alone() {
     assert!(mails[0].contains("locked"), "{}", mails[0]);
     password(&mut server.browser(), "nobody@example.com", "not the right one").await;
 }
+
+#[tokio::test]
+async fn a_passkeys_link_asks_for_the_password_first_and_then_for_a_passkey() {
+    let server = Server::start().await;
+    let ana = server.person(ANA, "Ana", None).await;
+    let first = link(&server, ana, ResetKind::Passkey, true).await;
+    let mut browser = server.browser();
+    let page = follow(&mut browser, &first).await;
+    page.is(StatusCode::OK).sees("name=\"password\"").sees(ANA);
+    let flow = page.hidden("flow");
+    let right = [("flow", flow.as_str()), ("password", PASSWORD)];
+    let page = browser.post("/realms/main/sign-in/password", &right).await;
+    page.is(StatusCode::OK).sees("passkey");
+    assert!(!browser.cookies.contains_key("denizen_session"), "not before it is made");
+    let flow = page.hidden("flow");
+    browser.post("/realms/main/sign-in/continue", &[("flow", &flow)]).await.sees("passkey");
+    assert!(!browser.cookies.contains_key("denizen_session"), "nor by going round it");
+    assert_eq!(waiting(&server, ana).await, 1);
+}

@@ -19,6 +19,7 @@ use super::{
     Whose,
     confirm::{About, Confirm, Field, codes_page},
     path_id,
+    resets::is_offered,
     show::{Profile, user_href},
 };
 use crate::console::{
@@ -43,7 +44,7 @@ pub(super) fn actions_on(page: &ConsoleCx, profile: &Profile, one: &Authenticato
     let href = |verb: &str| format!("{}/authenticators/{}/{verb}", profile.href(page), one.id);
     let act = |label, verb, dialog, danger| RowAction { label, href: href(verb), dialog, danger };
     let locked = one.locked_at.is_some() || one.locked_until(&profile.lockouts, page.now()).is_some();
-    let reset = ResetKind::of_authenticator(one.kind).filter(|kind| kind.action().is_some());
+    let reset = ResetKind::of_authenticator(one.kind).filter(|kind| is_offered(page, *kind));
     let reset = reset.map(|kind| RowAction {
         label: "Send reset…",
         href: format!("{}/send-reset?which={kind}", profile.href(page)),

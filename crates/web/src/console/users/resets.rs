@@ -9,6 +9,7 @@ use denizen_model::{
     users::User,
 };
 use denizen_ops::{
+    authenticators::passkeys,
     reset_requests::{self, Delivery, Issued, NewResetRequests, no_mail_because},
     users,
 };
@@ -63,9 +64,14 @@ fn help(kind: ResetKind) -> &'static str {
     }
 }
 
+/// A passkey can be made only at an address with a host name.
+pub(super) fn is_offered(page: &ConsoleCx, kind: ResetKind) -> bool {
+    kind != ResetKind::Passkey || passkeys::are_available(page.app())
+}
+
 fn ask(page: &ConsoleCx, user: &User, back: &Back, typed: &Fields, errors: Errors) -> Answer {
     let chosen = typed.all("which");
-    let offered = ResetKind::ALL.iter().filter(|kind| kind.action().is_some());
+    let offered = ResetKind::ALL.iter().filter(|kind| is_offered(page, **kind));
     let no_mail = no_mail_because(user);
     let href = user_href(page, user.id);
     let fine = errors.is_empty();

@@ -91,6 +91,9 @@ async fn an_app_is_set_up_asked_for_replaced_and_removed() {
     ana.submit(&remove, &[]).await.is(StatusCode::OK).sees("It is removed").lacks("Recovery codes");
     let events = own_events(&server, user).await;
     assert_eq!(kinds(&events)[..2], ["user.authenticator.removed"; 2], "the codes with it");
+    let told = server.mails(ANA).await;
+    assert!(told[0].contains("An authenticator app was removed"), "{told:?}");
+    assert!(told[1].contains("An authenticator app was added") && told.len() == 3, "{told:?}");
     try_to_sign_in(&server, ANA, PASSWORD).await.is(StatusCode::SEE_OTHER);
     ana.post(&remove, &[]).await.is(StatusCode::NOT_FOUND);
 }
@@ -182,7 +185,7 @@ async fn nobody_reaches_the_authenticators_of_another() {
     let mut again = server.browser();
     again.address = [198, 51, 100, 1];
     let page = ana.get(&at(APP)).await;
-    page.sees("Enter your password");
+    page.sees("Prove once more that it is you.");
     let right = code(&server, &secret);
     let late = ana.post(&at(APP), &[("state", &state), ("code", &right)]).await;
     late.is(StatusCode::SEE_OTHER);

@@ -46,6 +46,9 @@ async fn a_new_address_takes_effect_when_its_link_is_opened() {
     assert_eq!((user.email.as_deref(), user.email_state), (Some(NEW), VerificationState::Verified));
     assert_eq!(user.username, ANA, "the name to sign in with stays");
     try_to_sign_in(&server, NEW, PASSWORD).await.is(StatusCode::SEE_OTHER);
+    // The old address is told, and not the whole of the new one.
+    let told = server.mails(ANA).await;
+    assert!(told.len() == 1 && told[0].contains("a•••@new.example") && !told[0].contains(NEW), "{told:?}");
     ana.get(ACCOUNT).await.sees(NEW).lacks("Waits for you");
     ana.post(&at("/email"), &[("value", NEW)]).await.sees("This is your address already");
     let events = own_events(&server, id).await;

@@ -54,6 +54,8 @@ async fn a_password_is_changed_by_whoever_knows_it_and_the_other_sessions_end() 
     try_to_sign_in(&server, ANA, PASSWORD).await.is(StatusCode::UNPROCESSABLE_ENTITY);
     try_to_sign_in(&server, ANA, NEW).await.is(StatusCode::SEE_OTHER);
     let events = own_events(&server, id).await;
+    let told = server.mails(ANA).await;
+    assert!(told.len() == 1 && told[0].contains("password"), "{told:?}");
     let (_, details) = events.iter().find(|(kind, _)| kind == "user.password.changed").unwrap();
     assert_eq!(details["sessions_ended"], 1);
 

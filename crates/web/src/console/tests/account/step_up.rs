@@ -53,6 +53,8 @@ async fn whoever_signed_in_long_ago_signs_in_again_and_comes_back() {
 
     let page = ana.get(&at("/password")).await;
     let flow = page.hidden("flow");
+    let page = ana.post("/realms/main/sign-in", &[("flow", &flow), ("identifier", ANA)]).await;
+    let flow = page.hidden("flow");
     let refused = ana.post("/realms/main/sign-in/password", &[("flow", &flow), ("password", "wrong")]).await;
     refused.is(StatusCode::UNPROCESSABLE_ENTITY);
     let flow = refused.hidden("flow");
