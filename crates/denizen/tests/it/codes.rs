@@ -9,7 +9,7 @@ const NEW: &str = "another long horse battery";
 /// The six digits in a mail.
 fn code(mail: &Mail) -> String {
     let words = mail.raw.split(|c: char| !c.is_ascii_digit());
-    words.filter(|word| word.len() == 6).last().unwrap_or_else(|| panic!("{}", mail.raw)).to_owned()
+    words.rev().find(|word| word.len() == 6).unwrap_or_else(|| panic!("{}", mail.raw)).to_owned()
 }
 
 fn is_account(page: &Page) -> bool {
@@ -23,7 +23,7 @@ async fn named(person: &Person, server: &Server, identifier: &str) -> Page {
 }
 
 async fn sent(person: &Person, page: &Page, method: &str) -> Page {
-    person.submit(&page.from_form("/sign-in/send"), &[("method", method)]).await.page()
+    person.submit(&page.at_form("/sign-in/send"), &[("method", method)]).await.page()
 }
 
 async fn reasons(api: &Api, user: &str) -> Vec<String> {

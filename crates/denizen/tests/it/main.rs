@@ -10,6 +10,7 @@ mod account;
 mod cli;
 #[cfg(test)]
 mod codes;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod crashes;

@@ -45,9 +45,9 @@ impl Looker {
             self.note(name, "has no title");
         }
         for width in [1440, 390] {
-            let overflow = browser.overflow_at(width).await;
+            let (overflow, widest) = browser.overflow_at(width).await;
             if overflow > 0 {
-                self.note(name, format!("is {overflow} px wider than {width} px"));
+                self.note(name, format!("is {overflow} px wider than {width} px: {widest}"));
             }
         }
         if let Some(axe) = &self.axe {

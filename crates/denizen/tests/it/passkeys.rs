@@ -51,7 +51,7 @@ async fn leave(browser: &Browser) {
 
 /// Waits for the account page proper, not the sign-in that stands at its address.
 async fn is_in(browser: &Browser) {
-    browser.sees("Applications you are signed in to").await;
+    browser.find(".account-main").await;
 }
 
 async fn amr(api: &Api, user: &str) -> Value {

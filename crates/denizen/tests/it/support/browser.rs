@@ -215,13 +215,16 @@ impl Browser {
     }
 
     /// By how much the page is wider than a window of this width.
-    pub(crate) async fn overflow_at(&self, width: u32) -> i64 {
+    pub(crate) async fn overflow_at(&self, width: u32) -> (i64, String) {
         let metrics = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
         // Not less the window's own width: a phone zooms out over what is too wide.
         let overflow = self.evaluate(&format!("return document.documentElement.scrollWidth - {width}")).await;
+        let script = "const far = [...document.querySelectorAll('body *')].map(one => [one.getBoundingClientRect().right, one]) \
+             .sort((a, b) => b[0] - a[0])[0]; return far[1].outerHTML.slice(0, 120) + ' ends at ' + far[0];";
+        let widest = self.evaluate(script).await;
         self.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
-        overflow.as_i64().unwrap()
+        (overflow.as_i64().unwrap(), widest.as_str().unwrap_or_default().to_owned())
     }
 
     /// Makes it a window of this width, in this color scheme, in which nothing moves.

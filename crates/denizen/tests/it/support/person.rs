@@ -67,13 +67,13 @@ impl Page {
     }
 
     /// The same page from the form on that is sent to an address with this end.
-    pub(crate) fn from_form(&self, action_end: &str) -> Self {
-        let forms = self.html.match_indices("<form").map(|(at, _)| at);
+    pub(crate) fn at_form(&self, action_end: &str) -> Self {
+        let mut forms = self.html.match_indices("<form").map(|(at, _)| at);
         let is_it = |at: &usize| {
             let tag = &self.html[*at..];
             attribute(&tag[..=tag.find('>').unwrap()], "action").is_some_and(|action| action.ends_with(action_end))
         };
-        let at = forms.filter(is_it).next().unwrap_or_else(|| panic!("no form to {action_end}: {}", self.text()));
+        let at = forms.find(is_it).unwrap_or_else(|| panic!("no form to {action_end}: {}", self.text()));
         Self { html: self.html[at..].to_owned(), ..self.clone() }
     }
 
