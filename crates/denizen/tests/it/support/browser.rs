@@ -214,14 +214,20 @@ impl Browser {
         self.driver().cdp().send_raw(method, params).await.unwrap()
     }
 
-    /// By how much the page is wider than a window of this width.
+    /// By how much the page is wider than a window of this width, and what reaches furthest.
     pub(crate) async fn overflow_at(&self, width: u32) -> (i64, String) {
         let metrics = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
         // Not less the window's own width: a phone zooms out over what is too wide.
         let overflow = self.evaluate(&format!("return document.documentElement.scrollWidth - {width}")).await;
-        let script = "const far = [...document.querySelectorAll('body *')].map(one => [one.getBoundingClientRect().right, one]) \
-             .sort((a, b) => b[0] - a[0])[0]; return far[1].outerHTML.slice(0, 120) + ' ends at ' + far[0];";
+        // What scrolls within something of its own makes no page wider.
+        // What scrolls within something of its own makes no page wider; what is absolute there may stand outside it.
+        let script = "const above = one => getComputedStyle(one).position === 'absolute' ? one.offsetParent : one.parentElement; \
+             const held = one => { for (let up = above(one); up && up !== document.body; up = above(up)) \
+             if (getComputedStyle(up).overflowX !== 'visible') return true; return false; }; \
+             const far = [...document.querySelectorAll('body *')].filter(one => one.checkVisibility() && !held(one)) \
+             .map(one => [one.getBoundingClientRect().right, one]).sort((a, b) => b[0] - a[0])[0]; \
+             return far ? far[1].outerHTML.slice(0, 120) + ' ends at ' + far[0] : '';";
         let widest = self.evaluate(script).await;
         self.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
         (overflow.as_i64().unwrap(), widest.as_str().unwrap_or_default().to_owned())
