@@ -11,6 +11,7 @@ use std::{
 };
 
 use denizen_model::Timestamp;
+use tokio::sync::Semaphore;
 
 use crate::crypto::password::Turn;
 
@@ -23,11 +24,25 @@ const SUSPECT: u32 = 5;
 /// From so many addresses on, those that are forgiven are forgotten.
 const MANY: usize = 50_000;
 
+/// How long an answer waits with which nothing was looked at: whoever goes on guessing all the same is slowed to what
+/// costs nobody else anything.
+const HELD_FOR: Duration = Duration::from_millis(250);
+/// How many such answers wait at once; beyond them waiting would cost more than it saves.
+const HELD_AT_ONCE: usize = 2000;
+
 /// Failures by address.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Limits {
     /// When each would be forgiven.
     forgiven_at: Mutex<HashMap<IpAddr, Timestamp>>,
+    /// Who may wait for an answer.
+    held: Semaphore,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { forgiven_at: Mutex::default(), held: Semaphore::new(HELD_AT_ONCE) }
+    }
 }
 
 /// The network that counts as one address: one IPv6 customer has a whole /64.
@@ -46,6 +61,15 @@ impl Limits {
     pub(crate) fn holds(&self, ip: Option<IpAddr>, now: Timestamp) -> bool {
         let (Some(ip), Ok(forgiven)) = (ip, self.forgiven_at.lock()) else { return false };
         forgiven.get(&network(ip)).is_some_and(|at| *at > now.plus(EVERY * BURST))
+    }
+
+    /// As [`Limits::holds`], and whoever is held waits for the answer.
+    pub(crate) async fn hold(&self, ip: Option<IpAddr>, now: Timestamp) -> bool {
+        let holds = self.holds(ip, now);
+        if holds && let Ok(_waiting) = self.held.try_acquire() {
+            tokio::time::sleep(HELD_FOR).await;
+        }
+        holds
     }
 
     /// With whom a password from there waits to be looked at.

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How many connections guess from each address.
-const GUESSERS: usize = 4;
+const GUESSERS: usize = 32;
 /// How many people sign in meanwhile, each one time after the other.
 const PEOPLE: usize = 2;
 /// How long they sign in before, at the least.

@@ -130,7 +130,7 @@ impl Attempt<'_> {
     /// The answer if nothing is looked at now: too much failed from there, or this user, or name, is locked. It takes
     /// the same time and is the same for accounts that do not exist.
     pub(super) async fn refusal(&self) -> Result<Option<Step>> {
-        if self.app.limits().holds(self.cx.ip, self.cx.now) {
+        if self.app.limits().hold(self.cx.ip, self.cx.now).await {
             return Ok(Some(Step::Wrong(FieldErrors::one(field(self.kind), "sign_in.too_many"))));
         }
         let Some(kind) = self.kind.lockout() else { return Ok(None) };
