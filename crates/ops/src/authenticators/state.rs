@@ -57,7 +57,8 @@ pub async fn change(
             Change::Remove => remove_in(&mut tx, &app2, &cx2, &user, &one)?,
             Change::Lock => {
                 let after = Authenticator { locked_at: one.locked_at.or(Some(cx2.now)), ..one.clone() };
-                set_in(&mut tx, &app2, &cx2, &user, &one, &after, EventType::UserAuthenticatorLocked)?
+                let events = set_in(&mut tx, &app2, &cx2, &user, &one, &after, EventType::UserAuthenticatorLocked)?;
+                events.into_iter().map(|event| event.detail("reason", "by an administrator")).collect()
             }
             Change::Unlock => {
                 let after = Authenticator { locked_at: None, ..one.clone() };

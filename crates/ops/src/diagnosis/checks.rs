@@ -11,8 +11,11 @@ use denizen_model::{
 };
 use serde_json::Value;
 
-use super::{FAILURES, Finding, Fix, Severity, Situation};
-use crate::flows::rules::{Barrier, barriers, must_update_password};
+use super::{FAILURES, Finding, Fix, Means, Severity, Situation};
+use crate::flows::{
+    rules::{Barrier, barriers, must_update_password},
+    sign_in::reason::Reason,
+};
 
 type Check = fn(&Situation) -> Option<Finding>;
 
@@ -23,9 +26,12 @@ pub(super) const ALL: &[Check] = &[
     machine,
     no_api_key,
     no_way_in,
+    no_way_served,
     locked,
     authenticators_held,
     second_factor_missing,
+    second_factor_not_served,
+    passkey_not_made_here,
     identifier_leads_elsewhere,
     temporary_password,
     password_reset_required,
@@ -35,9 +41,13 @@ pub(super) const ALL: &[Check] = &[
     resets_waiting,
     mail_not_configured,
     sms_not_configured,
+    password_not_taken,
+    address_held_back,
+    enough_sent,
     wrong_passwords,
     wrong_codes,
     last_failures,
+    not_set_up,
     log_not_read,
     mail_not_delivered,
     invitation_waiting,
@@ -67,6 +77,11 @@ fn bars(s: &Situation, barrier: Barrier) -> bool {
 fn ways_in(s: &Situation) -> impl Iterator<Item = &Authenticator> {
     let allowed = |kind: &AuthenticatorType| s.realm.settings.sign_in_methods.contains(kind);
     s.standing.authenticators.iter().filter(move |one| allowed(&one.kind))
+}
+
+/// Names of kinds in a sentence.
+fn named(kinds: impl IntoIterator<Item = AuthenticatorType>) -> String {
+    kinds.into_iter().map(|kind| kind.title().to_lowercase()).collect::<Vec<_>>().join(", ")
 }
 
 /// `1 time`, `3 times`.
@@ -131,6 +146,69 @@ fn no_way_in(s: &Situation) -> Option<Finding> {
         ("They have nothing that the realm lets people sign in with.", Fix::ChangeSettings)
     };
     Some(finding("no-usable-authenticator", Severity::Blocking, sentence).fix(fix))
+}
+
+/// They have ways to begin a sign-in, but this server can do what it takes for none of them.
+fn no_way_served(s: &Situation) -> Option<Finding> {
+    if s.user.kind == UserKind::Machine {
+        return None;
+    }
+    let kinds: Vec<AuthenticatorType> = ways_in(s).filter(|one| one.is_usable(s.now)).map(|one| one.kind).collect();
+    let first = kinds.iter().copied().find(|kind| !s.means.serve(*kind))?;
+    if kinds.iter().any(|kind| s.means.serve(*kind)) {
+        return None;
+    }
+    let sentence =
+        format!("All they could sign in with does not work here ({}): {}.", named(kinds), Means::lack(first));
+    Some(finding("no-way-served", Severity::Blocking, sentence).fix(fix_of_means(first)))
+}
+
+/// Where somebody looks who wants a kind to work.
+const fn fix_of_means(kind: AuthenticatorType) -> Fix {
+    match kind {
+        AuthenticatorType::EmailCode | AuthenticatorType::SmsCode | AuthenticatorType::MagicLink => Fix::ReadMessages,
+        _ => Fix::ChangeSettings,
+    }
+}
+
+/// A second factor is asked for, and this server can do what it takes for none of theirs.
+fn second_factor_not_served(s: &Situation) -> Option<Finding> {
+    let (settings, now) = (&s.realm.settings, s.now);
+    if s.user.kind == UserKind::Machine || !s.standing.needs_second_factor(settings, now) {
+        return None;
+    }
+    let factors = s.standing.second_factors(settings, &[], now);
+    let first = factors.iter().copied().find(|kind| !s.means.serve(*kind))?;
+    if factors.iter().any(|kind| s.means.serve(*kind)) {
+        return None;
+    }
+    let sentence = format!(
+        "A second factor is asked for, and theirs does not work here ({}): {}. Recovery codes let them in meanwhile.",
+        named(factors),
+        Means::lack(first)
+    );
+    Some(finding("second-factor-not-served", Severity::Blocking, sentence).fix(Fix::IssueRecoveryCodes))
+}
+
+/// A passkey must be made before the destination, and none can be made at this server's address.
+fn passkey_not_made_here(s: &Situation) -> Option<Finding> {
+    if s.means.passkeys || s.user.kind == UserKind::Machine {
+        return None;
+    }
+    let (settings, now) = (&s.realm.settings, s.now);
+    let required = s.standing.actions.contains(&RequiredAction::RegisterPasskey);
+    let set_up = s.standing.needs_second_factor(settings, now)
+        && s.standing.second_factors(settings, &[], now).is_empty()
+        && settings.second_factors.contains(&AuthenticatorType::Passkey)
+        && !settings.second_factors.contains(&AuthenticatorType::Totp);
+    (required || set_up).then(|| {
+        let sentence = format!(
+            "They must make a passkey before they get where they want to go, and cannot: {}.",
+            Means::lack(AuthenticatorType::Passkey)
+        );
+        let fix = if required { Fix::ReadRequiredActions } else { Fix::ChangeSettings };
+        finding("passkey-not-made-here", Severity::Blocking, sentence).fix(fix)
+    })
 }
 
 fn locked(s: &Situation) -> Option<Finding> {
@@ -206,8 +284,8 @@ fn actions_waiting(s: &Situation) -> Option<Finding> {
 /// An address must be confirmed by a code that the server cannot send.
 fn codes_not_sent(s: &Situation) -> Option<Finding> {
     let ways = [
-        (RequiredAction::VerifyEmail, s.sends_mail, "email", "mail server"),
-        (RequiredAction::VerifyPhone, s.sends_sms, "phone number", "SMS gateway"),
+        (RequiredAction::VerifyEmail, s.means.mail, "email", "mail server"),
+        (RequiredAction::VerifyPhone, s.means.sms, "phone number", "SMS gateway"),
     ];
     let asked = |action| s.standing.actions.contains(&action) && !s.standing.is_done(action);
     let (_, _, what, by) = ways.into_iter().find(|(action, sends, ..)| !sends && asked(*action))?;
@@ -248,17 +326,60 @@ fn has(s: &Situation, kinds: &[AuthenticatorType]) -> bool {
 fn mail_not_configured(s: &Situation) -> Option<Finding> {
     let needed = has(s, &[AuthenticatorType::EmailCode, AuthenticatorType::MagicLink])
         || s.resets.iter().any(|reset| reset.mail.is_some() && reset.followed_at.is_none());
-    (needed && !s.sends_mail && s.user.kind == UserKind::Human).then(|| {
+    (needed && !s.means.mail && s.user.kind == UserKind::Human).then(|| {
         let sentence = "No mail server is configured: codes and links by mail do not reach them.";
         finding("no-mail-server", Severity::Information, sentence).fix(Fix::ReadMessages)
     })
 }
 
 fn sms_not_configured(s: &Situation) -> Option<Finding> {
-    (has(s, &[AuthenticatorType::SmsCode]) && !s.sends_sms).then(|| {
+    (has(s, &[AuthenticatorType::SmsCode]) && !s.means.sms).then(|| {
         let sentence = "No SMS gateway is configured: codes by text message do not reach them.";
         finding("no-sms-gateway", Severity::Information, sentence).fix(Fix::ReadMessages)
     })
+}
+
+/// They have other ways, but a password that they type is not taken.
+fn password_not_taken(s: &Situation) -> Option<Finding> {
+    let others = ways_in(s).filter(|one| one.kind != AuthenticatorType::Password && one.is_usable(s.now));
+    let others = named(others.map(|one| one.kind));
+    if others.is_empty() || s.user.kind == UserKind::Machine {
+        return None;
+    }
+    let allowed = s.realm.settings.sign_in_methods.contains(&AuthenticatorType::Password);
+    let (code, why, fix) = match (s.password(), allowed) {
+        (Some(_), true) | (None, false) => return None,
+        (Some(_), false) => {
+            ("password-not-allowed", "The realm lets nobody sign in with a password", Fix::ChangeSettings)
+        }
+        (None, true) => ("no-password", "They have no password", Fix::SetPassword),
+    };
+    Some(finding(code, Severity::Information, format!("{why}. What they can use: {others}.")).fix(fix))
+}
+
+/// Nothing from the address that they came from was looked at.
+fn address_held_back(s: &Situation) -> Option<Finding> {
+    let (ip, at, still) = s.held_back?;
+    // Where somebody is, is for those who may read it in the log too.
+    let from = if s.log.is_some() { format!("the address {ip}") } else { "the address that they came from".to_owned() };
+    let end = if still { "Nothing from there is looked at" } else { "Nothing from there was looked at" };
+    let sentence = format!(
+        "An attempt was not looked at: too much had failed from {from}. {end} for some minutes; from another network they can \
+         sign in."
+    );
+    Some(finding("address-held-back", Severity::Information, sentence).at(at).fix(Fix::ReadActivity))
+}
+
+/// As much as goes to one address in an hour went there.
+fn enough_sent(s: &Situation) -> Option<Finding> {
+    if s.sent_enough.is_empty() {
+        return None;
+    }
+    let sentence = format!(
+        "As much went to their address as goes there in an hour ({}): no more is sent until that is over.",
+        named(s.sent_enough.iter().copied())
+    );
+    Some(finding("enough-sent", Severity::Information, sentence).fix(Reason::TooManySent.advice().fix))
 }
 
 fn identifier_leads_elsewhere(s: &Situation) -> Option<Finding> {
@@ -291,9 +412,12 @@ fn temporary_password(s: &Situation) -> Option<Finding> {
 }
 
 fn password_reset_required(s: &Situation) -> Option<Finding> {
-    let password = s.password().filter(|password| !password.temporary)?;
-    must_update_password(&s.user, password.temporary).then(|| {
-        let sentence = "A new password is required: it is asked for at the next sign-in, after the present one.";
+    let temporary = s.password().is_some_and(|password| password.temporary);
+    (!temporary && s.user.kind == UserKind::Human && must_update_password(&s.user, temporary)).then(|| {
+        let sentence = match s.password() {
+            Some(_) => "A new password is required: it is asked for at the next sign-in, after the present one.",
+            None => "A password must be set: it is asked for at the next sign-in.",
+        };
         finding("password-reset-required", Severity::Step, sentence).fix(Fix::SendReset)
     })
 }
@@ -326,6 +450,11 @@ fn last_failures(s: &Situation) -> Option<Finding> {
     let device = last.user_agent.as_deref().map(|agent| format!(", {}", device_label(agent))).unwrap_or_default();
     let from = last.ip.as_deref().map(|ip| format!(", from {ip}")).unwrap_or_default();
     let mut sentence = format!("The last attempt failed: {}{device}{from}.", reason(last));
+    let advice = Reason::told_as(reason(last)).map(Reason::advice);
+    if let Some(advice) = advice {
+        sentence.push(' ');
+        sentence.push_str(advice.sentence);
+    }
     let mut others: Vec<(&str, usize)> = Vec::new();
     for event in failures.iter().skip(1) {
         match others.iter_mut().find(|(why, _)| *why == reason(event)) {
@@ -338,7 +467,23 @@ fn last_failures(s: &Situation) -> Option<Finding> {
         let full = failures.len() >= usize::try_from(FAILURES).unwrap_or(usize::MAX);
         sentence.push_str(&format!(" Before{}: {}.", if full { ", among others" } else { "" }, told.join(", ")));
     }
-    Some(finding("last-failures", Severity::Information, sentence).at(last.at).fix(Fix::ReadActivity))
+    let fix = advice.map_or(Fix::ReadActivity, |advice| advice.fix);
+    Some(finding("last-failures", Severity::Information, sentence).at(last.at).fix(fix))
+}
+
+/// An app or a passkey that they tried to set up was not taken.
+fn not_set_up(s: &Situation) -> Option<Finding> {
+    let event = s.log.as_ref()?.not_set_up.as_ref()?;
+    let method = event.details.get("method").and_then(Value::as_str).and_then(AuthenticatorType::from_name);
+    let what = method.map_or_else(|| "an authenticator".to_owned(), |kind| named([kind]));
+    let mut sentence = format!("Setting up did not succeed ({what}): {}.", reason(event));
+    let advice = Reason::told_as(reason(event)).map(Reason::advice);
+    if let Some(advice) = advice {
+        sentence.push(' ');
+        sentence.push_str(advice.sentence);
+    }
+    let fix = advice.map_or(Fix::ReadActivity, |advice| advice.fix);
+    Some(finding("not-set-up", Severity::Information, sentence).at(event.at).fix(fix))
 }
 
 fn log_not_read(s: &Situation) -> Option<Finding> {

@@ -172,6 +172,10 @@ pub async fn configure_otp_step(
     };
     let secret: TotpSecret = flow.totp().ok_or_else(flow_expired)?;
     let Some(step) = secret.check(code.expose(), cx.now) else {
+        let own = own(cx, &standing.user);
+        let event = totp::not_set_up(app, &own, &standing.user).detail("required", true);
+        let event = complete(event, client_of(&flow).as_deref(), None);
+        app.write(&own, move |tx| Ok(tx.commit(Events::from(event.clone()), ())?)).await?;
         return Ok(Step::Wrong(FieldErrors::one("code", "sign_in.code.wrong")));
     };
     let user = standing.user.clone();
