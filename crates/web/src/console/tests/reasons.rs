@@ -260,6 +260,7 @@ async fn codes_and_links_that_do_not_let_in_are_told_with_their_reasons() {
     let token = path.split("token=").nth(1).unwrap();
     browser.post("/realms/main/sign-in/link", &[("token", token)]).await.is(StatusCode::GONE);
     failed(&server, ana, "magic_link", "the link has expired", Fix::ReadActivity).await;
+    let mut browser = guest(&server);
     let start = named(&mut browser, ANA).await;
     sent(&mut browser, &start, "magic_link").await;
     let path = server.link("new@example.com").await;
@@ -375,7 +376,7 @@ async fn locks_are_told_with_what_locked_and_what_ends_them() {
     let found = findings(&server, ana).await;
     let told = finding(&found, "locked");
     assert_eq!((told.severity, told.fix), (Severity::Blocking, Some(Fix::Unlock)));
-    assert!(told.sentence.contains("passwords and codes"), "{}", told.sentence);
+    assert!(told.sentence.contains("codes and passwords"), "{}", told.sentence);
 
     let cx = server.system();
     let held = lockouts::unlock(&server.app, &cx, cx.may(main!(server)).unwrap(), ana).await.unwrap();
@@ -386,6 +387,7 @@ async fn locks_are_told_with_what_locked_and_what_ends_them() {
     succeeded(&server, ana, &done, "password").await;
 
     // An address from which too much fails is held for everybody, and whose attempt that hits sees it explained.
+    let mut browser = guest(&server);
     let mut status = StatusCode::OK;
     for number in 0..100 {
         let page = named(&mut browser, &format!("nobody{number}@example.com")).await;
@@ -401,7 +403,7 @@ async fn locks_are_told_with_what_locked_and_what_ends_them() {
     let told = finding(&found, "address-held-back");
     assert!(told.sentence.contains(IP) && told.fix.is_some(), "{}", told.sentence);
     let (cx, main) = (server.system(), main!(server));
-    let asked = EventQuery { subject: Some(main.to_string()), limit: 5, ..EventQuery::default() };
+    let asked = EventQuery { subject: Some(main.to_string()), limit: 200, ..EventQuery::default() };
     let found = events::list(&server.app, &cx, cx.may(main).unwrap(), asked).await.unwrap().items;
     assert!(found.iter().any(|event| event.details["reason"] == "too many failures from this address"), "{found:#?}");
     let mut elsewhere = guest(&server);
@@ -438,6 +440,7 @@ async fn registrations_and_resets_are_told_from_end_to_end() {
     succeeded(&server, ana, &done, "password").await;
 
     // A forgotten password.
+    let mut browser = guest(&server);
     let page = named(&mut browser, ANA).await;
     let flow = page.body.split("/forgot-password?flow=").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let page = browser.get(&format!("/realms/main/forgot-password?flow={flow}")).await;
