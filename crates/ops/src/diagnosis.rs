@@ -5,6 +5,7 @@
 //! [`checks`] and a line in [`checks::ALL`].
 
 mod checks;
+mod means;
 
 use std::net::IpAddr;
 
@@ -23,6 +24,7 @@ use denizen_model::{
 };
 use denizen_store::{self as store, ReadTx, diagnosis::LastMessage, lockouts::Subject};
 
+use self::means::Means;
 use crate::{
     App, Cx, May, Result,
     flows::{
@@ -69,35 +71,6 @@ struct Log {
     failures: Vec<Event>,
     /// The last authenticator that could not be set up since.
     not_set_up: Option<Event>,
-}
-
-/// What this server can do for a sign-in.
-#[derive(Debug, Clone, Copy)]
-struct Means {
-    mail: bool,
-    sms: bool,
-    passkeys: bool,
-}
-
-impl Means {
-    /// Whether it can do what a kind of authenticator needs.
-    const fn serve(self, kind: AuthenticatorType) -> bool {
-        match kind {
-            AuthenticatorType::EmailCode | AuthenticatorType::MagicLink => self.mail,
-            AuthenticatorType::SmsCode => self.sms,
-            AuthenticatorType::Passkey => self.passkeys,
-            AuthenticatorType::Password | AuthenticatorType::Totp | AuthenticatorType::RecoveryCodes => true,
-        }
-    }
-
-    /// What a kind lacks that it cannot serve.
-    const fn lack(kind: AuthenticatorType) -> &'static str {
-        match kind {
-            AuthenticatorType::SmsCode => "no SMS gateway is configured",
-            AuthenticatorType::Passkey => "passkeys need a public address with a host name",
-            _ => "no mail server is configured",
-        }
-    }
 }
 
 impl Situation {

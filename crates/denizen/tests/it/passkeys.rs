@@ -83,6 +83,8 @@ async fn a_passkey_is_made_and_signs_in_by_button_by_autofill_and_as_the_second_
     assert_eq!((&made["label"], &made["status"]), (&json!("Chrome on Linux"), &json!("active")), "{made}");
     let waiting = api.get(&format!("{path}/required-actions")).await.expect(200).json();
     assert_eq!(waiting["items"], json!([]));
+    let found = api.get("/realms/main/users?authenticator=passkey").await.expect(200).json();
+    assert_eq!((found["items"].as_array().unwrap().len(), &found["items"][0]["id"]), (1, &json!(user)), "{found}");
 
     // By the button; nobody says who they are.
     let script = before_pages(&browser, NO_AUTOFILL).await;

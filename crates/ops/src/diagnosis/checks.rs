@@ -2,7 +2,7 @@
 
 use denizen_model::{
     Timestamp,
-    authenticators::{Authenticator, AuthenticatorType, LockoutKind, RequiredAction},
+    authenticators::{Authenticator, AuthenticatorType, LockoutKind},
     devices::device_label,
     events::Event,
     messages::MessageState,
@@ -11,7 +11,7 @@ use denizen_model::{
 };
 use serde_json::Value;
 
-use super::{FAILURES, Finding, Fix, Means, Severity, Situation};
+use super::{FAILURES, Finding, Fix, Severity, Situation, means};
 use crate::flows::{
     rules::{Barrier, barriers, must_update_password},
     sign_in::reason::Reason,
@@ -26,21 +26,21 @@ pub(super) const ALL: &[Check] = &[
     machine,
     no_api_key,
     no_way_in,
-    no_way_served,
+    means::no_way_served,
     locked,
     authenticators_held,
     second_factor_missing,
-    second_factor_not_served,
-    passkey_not_made_here,
+    means::second_factor_not_served,
+    means::passkey_not_made_here,
     identifier_leads_elsewhere,
     temporary_password,
     password_reset_required,
     second_factor_asked,
     actions_waiting,
-    codes_not_sent,
+    means::codes_not_sent,
     resets_waiting,
-    mail_not_configured,
-    sms_not_configured,
+    means::mail_not_configured,
+    means::sms_not_configured,
     password_not_taken,
     address_held_back,
     enough_sent,
@@ -55,16 +55,16 @@ pub(super) const ALL: &[Check] = &[
     signed_in,
 ];
 
-fn finding(code: &'static str, severity: Severity, sentence: impl Into<String>) -> Finding {
+pub(super) fn finding(code: &'static str, severity: Severity, sentence: impl Into<String>) -> Finding {
     Finding { code, severity, sentence: sentence.into(), at: None, fix: None }
 }
 
 impl Finding {
-    fn at(self, at: denizen_model::Timestamp) -> Self {
+    pub(super) fn at(self, at: denizen_model::Timestamp) -> Self {
         Self { at: Some(at), ..self }
     }
 
-    fn fix(self, fix: Fix) -> Self {
+    pub(super) fn fix(self, fix: Fix) -> Self {
         Self { fix: Some(fix), ..self }
     }
 }
@@ -74,13 +74,13 @@ fn bars(s: &Situation, barrier: Barrier) -> bool {
 }
 
 /// What the realm lets this user begin a sign-in with.
-fn ways_in(s: &Situation) -> impl Iterator<Item = &Authenticator> {
+pub(super) fn ways_in(s: &Situation) -> impl Iterator<Item = &Authenticator> {
     let allowed = |kind: &AuthenticatorType| s.realm.settings.sign_in_methods.contains(kind);
     s.standing.authenticators.iter().filter(move |one| allowed(&one.kind))
 }
 
 /// Names of kinds in a sentence.
-fn named(kinds: impl IntoIterator<Item = AuthenticatorType>) -> String {
+pub(super) fn named(kinds: impl IntoIterator<Item = AuthenticatorType>) -> String {
     kinds.into_iter().map(|kind| kind.title().to_lowercase()).collect::<Vec<_>>().join(", ")
 }
 
@@ -146,69 +146,6 @@ fn no_way_in(s: &Situation) -> Option<Finding> {
         ("They have nothing that the realm lets people sign in with.", Fix::ChangeSettings)
     };
     Some(finding("no-usable-authenticator", Severity::Blocking, sentence).fix(fix))
-}
-
-/// They have ways to begin a sign-in, but this server can do what it takes for none of them.
-fn no_way_served(s: &Situation) -> Option<Finding> {
-    if s.user.kind == UserKind::Machine {
-        return None;
-    }
-    let kinds: Vec<AuthenticatorType> = ways_in(s).filter(|one| one.is_usable(s.now)).map(|one| one.kind).collect();
-    let first = kinds.iter().copied().find(|kind| !s.means.serve(*kind))?;
-    if kinds.iter().any(|kind| s.means.serve(*kind)) {
-        return None;
-    }
-    let sentence =
-        format!("All they could sign in with does not work here ({}): {}.", named(kinds), Means::lack(first));
-    Some(finding("no-way-served", Severity::Blocking, sentence).fix(fix_of_means(first)))
-}
-
-/// Where somebody looks who wants a kind to work.
-const fn fix_of_means(kind: AuthenticatorType) -> Fix {
-    match kind {
-        AuthenticatorType::EmailCode | AuthenticatorType::SmsCode | AuthenticatorType::MagicLink => Fix::ReadMessages,
-        _ => Fix::ChangeSettings,
-    }
-}
-
-/// A second factor is asked for, and this server can do what it takes for none of theirs.
-fn second_factor_not_served(s: &Situation) -> Option<Finding> {
-    let (settings, now) = (&s.realm.settings, s.now);
-    if s.user.kind == UserKind::Machine || !s.standing.needs_second_factor(settings, now) {
-        return None;
-    }
-    let factors = s.standing.second_factors(settings, &[], now);
-    let first = factors.iter().copied().find(|kind| !s.means.serve(*kind))?;
-    if factors.iter().any(|kind| s.means.serve(*kind)) {
-        return None;
-    }
-    let sentence = format!(
-        "A second factor is asked for, and theirs does not work here ({}): {}. Recovery codes let them in meanwhile.",
-        named(factors),
-        Means::lack(first)
-    );
-    Some(finding("second-factor-not-served", Severity::Blocking, sentence).fix(Fix::IssueRecoveryCodes))
-}
-
-/// A passkey must be made before the destination, and none can be made at this server's address.
-fn passkey_not_made_here(s: &Situation) -> Option<Finding> {
-    if s.means.passkeys || s.user.kind == UserKind::Machine {
-        return None;
-    }
-    let (settings, now) = (&s.realm.settings, s.now);
-    let required = s.standing.actions.contains(&RequiredAction::RegisterPasskey);
-    let set_up = s.standing.needs_second_factor(settings, now)
-        && s.standing.second_factors(settings, &[], now).is_empty()
-        && settings.second_factors.contains(&AuthenticatorType::Passkey)
-        && !settings.second_factors.contains(&AuthenticatorType::Totp);
-    (required || set_up).then(|| {
-        let sentence = format!(
-            "They must make a passkey before they get where they want to go, and cannot: {}.",
-            Means::lack(AuthenticatorType::Passkey)
-        );
-        let fix = if required { Fix::ReadRequiredActions } else { Fix::ChangeSettings };
-        finding("passkey-not-made-here", Severity::Blocking, sentence).fix(fix)
-    })
 }
 
 fn locked(s: &Situation) -> Option<Finding> {
@@ -281,21 +218,6 @@ fn actions_waiting(s: &Situation) -> Option<Finding> {
     })
 }
 
-/// An address must be confirmed by a code that the server cannot send.
-fn codes_not_sent(s: &Situation) -> Option<Finding> {
-    let ways = [
-        (RequiredAction::VerifyEmail, s.means.mail, "email", "mail server"),
-        (RequiredAction::VerifyPhone, s.means.sms, "phone number", "SMS gateway"),
-    ];
-    let asked = |action| s.standing.actions.contains(&action) && !s.standing.is_done(action);
-    let (_, _, what, by) = ways.into_iter().find(|(action, sends, ..)| !sends && asked(*action))?;
-    let sentence = format!(
-        "They must verify their {what} before they get where they want to go, but no {by} is configured, so that no code \
-         can be sent: verify it for them, or cancel the action."
-    );
-    Some(finding("required-code-not-sent", Severity::Blocking, sentence).fix(Fix::ReadRequiredActions))
-}
-
 /// A reset that was asked for and is not done, most of all one whose link cannot be followed any more.
 fn resets_waiting(s: &Situation) -> Option<Finding> {
     let told = |reset: &ResetRequest| {
@@ -316,27 +238,6 @@ fn resets_waiting(s: &Situation) -> Option<Finding> {
     let names: Vec<String> = s.resets.iter().map(told).collect();
     let sentence = format!("A reset waits: {}.", names.join("; "));
     Some(finding("resets-waiting", Severity::Information, sentence).at(first.requested_at).fix(Fix::SendReset))
-}
-
-fn has(s: &Situation, kinds: &[AuthenticatorType]) -> bool {
-    s.standing.authenticators.iter().any(|one| kinds.contains(&one.kind))
-}
-
-/// Codes, links and resets by mail wait where no mail server is configured.
-fn mail_not_configured(s: &Situation) -> Option<Finding> {
-    let needed = has(s, &[AuthenticatorType::EmailCode, AuthenticatorType::MagicLink])
-        || s.resets.iter().any(|reset| reset.mail.is_some() && reset.followed_at.is_none());
-    (needed && !s.means.mail && s.user.kind == UserKind::Human).then(|| {
-        let sentence = "No mail server is configured: codes and links by mail do not reach them.";
-        finding("no-mail-server", Severity::Information, sentence).fix(Fix::ReadMessages)
-    })
-}
-
-fn sms_not_configured(s: &Situation) -> Option<Finding> {
-    (has(s, &[AuthenticatorType::SmsCode]) && !s.means.sms).then(|| {
-        let sentence = "No SMS gateway is configured: codes by text message do not reach them.";
-        finding("no-sms-gateway", Severity::Information, sentence).fix(Fix::ReadMessages)
-    })
 }
 
 /// They have other ways, but a password that they type is not taken.

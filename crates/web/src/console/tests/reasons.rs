@@ -43,7 +43,7 @@ macro_rules! main {
     };
 }
 
-fn guest(server: &Server) -> Browser<'_> {
+pub(super) fn guest(server: &Server) -> Browser<'_> {
     let mut browser = server.browser();
     (browser.agent, browser.address) = (AGENT, ADDRESS);
     browser
@@ -115,7 +115,7 @@ fn finding<'f>(findings: &'f [Finding], code: &str) -> &'f Finding {
 }
 
 /// The last attempt failed for this reason, as the log and the diagnosis tell it.
-async fn failed(server: &Server, user: UserId, method: &str, reason: &str, fix: Fix) {
+pub(super) async fn failed(server: &Server, user: UserId, method: &str, reason: &str, fix: Fix) {
     let event = last(server, user, EventType::UserSignInFailed).await;
     assert_eq!((&event.details["method"], &event.details["reason"]), (&method.into(), &reason.into()));
     assert_eq!(event.outcome, Outcome::Failure);
@@ -129,7 +129,7 @@ async fn failed(server: &Server, user: UserId, method: &str, reason: &str, fix: 
 }
 
 /// The last sign-in succeeded by this.
-async fn succeeded(server: &Server, user: UserId, page: &Page, method: &str) {
+pub(super) async fn succeeded(server: &Server, user: UserId, page: &Page, method: &str) {
     page.is(StatusCode::SEE_OTHER);
     assert!(page.location().contains("/admin/callback?"), "{}", page.location());
     let event = last(server, user, EventType::UserSignInSucceeded).await;
@@ -140,7 +140,7 @@ async fn succeeded(server: &Server, user: UserId, page: &Page, method: &str) {
 }
 
 /// A server on which every way is open and nothing locks.
-async fn open_server() -> Server {
+pub(super) async fn open_server() -> Server {
     let server = Server::start().await;
     settings(&server, |settings| {
         settings.sign_in_methods = ALL_WAYS.to_vec();
@@ -378,11 +378,22 @@ async fn locks_are_told_with_what_locked_and_what_ends_them() {
     assert_eq!((told.severity, told.fix), (Severity::Blocking, Some(Fix::Unlock)));
     assert!(told.sentence.contains("codes and passwords"), "{}", told.sentence);
 
+    // One way alone, with what is counted of it; then all.
+    let (cx, main) = (server.system(), main!(server));
+    let listed = authenticators::list(&server.app, &cx, cx.may(main).unwrap(), ana).await.unwrap().authenticators;
+    let password = listed.iter().find(|one| one.kind == AuthenticatorType::Password).unwrap().id;
+    let change = state::Change::Unlock;
+    state::change(&server.app, &cx, cx.may(main).unwrap(), ana, password, change).await.unwrap();
+    assert_eq!(last(&server, ana, EventType::UserAuthenticatorUnlocked).await.details["method"], "password");
+    let user = users::get(&server.app, &cx, cx.may(main).unwrap(), ana).await.unwrap();
+    assert_eq!((user.failed_password_attempts, user.failed_otp_attempts), (0, 2));
+    assert!(finding(&findings(&server, ana).await, "locked").sentence.contains("wrong codes:"));
+    server.pass(Duration::from_secs(1));
     let cx = server.system();
     let held = lockouts::unlock(&server.app, &cx, cx.may(main!(server)).unwrap(), ana).await.unwrap();
     assert!(held);
     let unlocked = last(&server, ana, EventType::UserAuthenticatorUnlocked).await;
-    assert_eq!(unlocked.details["methods"], serde_json::json!(["password", "otp"]));
+    assert_eq!(unlocked.details["methods"], serde_json::json!(["otp"]));
     let done = typed(&mut browser, &start, PASSWORD).await;
     succeeded(&server, ana, &done, "password").await;
 
