@@ -32,6 +32,11 @@ impl Histogram {
         self.count += other.count;
     }
 
+    /// How many there were.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
     /// The latency, in milliseconds, that this share of all did not exceed.
     pub(crate) fn quantile_ms(&self, share: f64) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]

@@ -173,6 +173,11 @@ impl App {
         &self.inner.hasher
     }
 
+    /// The hasher for passwords that come from this address and may be guesses.
+    pub(crate) fn hasher_for(&self, cx: &crate::Cx) -> Hasher {
+        self.inner.hasher.on_turn(self.limits().turn(cx.ip, cx.now))
+    }
+
     pub(crate) fn refresh_key(&self) -> &MacKey {
         &self.inner.refresh_key
     }

@@ -12,10 +12,14 @@ use std::{
 
 use denizen_model::{Timestamp, UserId};
 
+use crate::crypto::password::Turn;
+
 /// So many failures at once are borne.
 const BURST: u32 = 60;
 /// After them one more in this time.
 const EVERY: Duration = Duration::from_secs(2);
+/// From so many failures on, what comes from there is probably guessed.
+const SUSPECT: u32 = 5;
 /// From so many addresses on, those that are forgiven are forgotten.
 const MANY: usize = 50_000;
 
@@ -47,6 +51,15 @@ impl Limits {
     pub(crate) fn holds(&self, ip: Option<IpAddr>, now: Timestamp) -> bool {
         let (Some(ip), Ok(forgiven)) = (ip, self.forgiven_at.lock()) else { return false };
         forgiven.get(&network(ip)).is_some_and(|at| *at > now.plus(EVERY * BURST))
+    }
+
+    /// With whom a password from there waits to be looked at.
+    pub(crate) fn turn(&self, ip: Option<IpAddr>, now: Timestamp) -> Turn {
+        let (Some(ip), Ok(forgiven)) = (ip.map(network), self.forgiven_at.lock()) else { return Turn::Own };
+        match forgiven.get(&ip) {
+            Some(at) if *at > now.plus(EVERY * SUSPECT) => Turn::Suspects,
+            _ => Turn::Network(ip),
+        }
     }
 
     /// Counts a failure. Answers whether it is the one from which on nothing is looked at.
@@ -99,6 +112,20 @@ mod tests {
         assert!(!limits.holds(ip, now.plus(EVERY * 20)));
         assert!(!limits.holds("192.0.2.8".parse().ok(), now));
         assert!(!limits.holds(None, now));
+    }
+
+    #[test]
+    fn who_fails_often_waits_with_the_other_suspects() {
+        let (limits, now) = (Limits::default(), Timestamp::from_secs(1000));
+        let ip = "192.0.2.7".parse().ok();
+        fail(&limits, "192.0.2.7", SUSPECT, now);
+        assert_eq!(limits.turn(ip, now), Turn::Network("192.0.2.7".parse().unwrap()));
+        fail(&limits, "192.0.2.7", 1, now);
+        assert_eq!(limits.turn(ip, now), Turn::Suspects);
+        assert_eq!(limits.turn(ip, now.plus(EVERY)), Turn::Network("192.0.2.7".parse().unwrap()));
+        let mapped = limits.turn("::ffff:192.0.2.7".parse().ok(), now);
+        assert_eq!(mapped, Turn::Suspects);
+        assert_eq!(limits.turn(None, now), Turn::Own);
     }
 
     #[test]

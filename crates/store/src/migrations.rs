@@ -22,6 +22,7 @@ const FILES: &[(&str, &str)] = &[
     ("0006_sessions", include_str!("../migrations/0006_sessions.sql")),
     ("0007_messages", include_str!("../migrations/0007_messages.sql")),
     ("0008_list_indexes", include_str!("../migrations/0008_list_indexes.sql")),
+    ("0009_covering_index", include_str!("../migrations/0009_covering_index.sql")),
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS migrations (

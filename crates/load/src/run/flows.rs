@@ -33,6 +33,47 @@ impl AppClient {
     pub(crate) fn post(&self, endpoint: &str, fields: &[(&str, &str)]) -> Vec<u8> {
         http::post_form(&format!("{}/{endpoint}", self.base), &[("authorization", &self.basic)], fields)
     }
+
+    /// The link with which a sign-in begins.
+    pub(crate) fn authorize(&self) -> Vec<u8> {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, VERIFIER.as_bytes());
+        let challenge = URL_SAFE_NO_PAD.encode(digest);
+        let path = format!(
+            "{}/authorize?response_type=code&client_id={}&redirect_uri={}&scope=openid%20profile%20email&state=s&nonce=n&code_challenge={challenge}&code_challenge_method=S256",
+            self.base,
+            http::escape(&self.id),
+            http::escape(REDIRECT),
+        );
+        http::get(&path, &[])
+    }
+}
+
+/// The form of a page of the sign-in.
+pub(crate) struct Form {
+    action: String,
+    flow: String,
+}
+
+impl Form {
+    pub(crate) fn read(response: &Response<'_>) -> Result<Self> {
+        response.expect(200..201)?;
+        let found = |before: &str| {
+            let html = response.text();
+            html.find(before)
+                .and_then(|at| html.get(at + before.len()..))
+                .and_then(|rest| rest.split('"').next())
+                .map(unescape)
+        };
+        match (found("action=\""), found("name=\"flow\" value=\"")) {
+            (Some(action), Some(flow)) => Ok(Self { action, flow }),
+            _ => Err(Failure::new("a page without the form of a sign-in")),
+        }
+    }
+
+    /// Sends it with this field.
+    pub(crate) fn post(&self, field: &str, value: &str) -> Vec<u8> {
+        http::post_form(&self.action, &[], &[("flow", &self.flow), (field, value)])
+    }
 }
 
 /// The tokens of a sign-in.
@@ -70,8 +111,8 @@ pub(crate) struct SignIn {
 
 enum Step {
     Authorize,
-    Identifier { action: String, flow: String },
-    Password { action: String, flow: String },
+    Identifier(Form),
+    Password(Form),
     Exchange { code: String },
 }
 
@@ -87,30 +128,10 @@ impl SignIn {
     }
 
     fn advance(&mut self, response: &Response<'_>) -> Result<Next> {
-        let form = || -> Result<(String, String)> {
-            response.expect(200..201)?;
-            let found = |before: &str| {
-                let html = response.text();
-                html.find(before)
-                    .and_then(|at| html.get(at + before.len()..))
-                    .and_then(|rest| rest.split('"').next())
-                    .map(unescape)
-            };
-            match (found("action=\""), found("name=\"flow\" value=\"")) {
-                (Some(action), Some(flow)) => Ok((action, flow)),
-                _ => Err(Failure::new("a page without the form of a sign-in")),
-            }
-        };
         self.step = match &self.step {
-            Step::Authorize => {
-                let (action, flow) = form()?;
-                Step::Identifier { action, flow }
-            }
-            Step::Identifier { .. } => {
-                let (action, flow) = form()?;
-                Step::Password { action, flow }
-            }
-            Step::Password { .. } => {
+            Step::Authorize => Step::Identifier(Form::read(response)?),
+            Step::Identifier(_) => Step::Password(Form::read(response)?),
+            Step::Password(_) => {
                 response.expect(303..304)?;
                 let location = response.header("location").unwrap_or("");
                 let code = location.split(['?', '&']).find_map(|pair| pair.strip_prefix("code="));
@@ -130,23 +151,9 @@ impl SignIn {
 impl Script for SignIn {
     fn request(&mut self, out: &mut Vec<u8>) {
         let request = match &self.step {
-            Step::Authorize => {
-                let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, VERIFIER.as_bytes());
-                let challenge = URL_SAFE_NO_PAD.encode(digest);
-                let path = format!(
-                    "{}/authorize?response_type=code&client_id={}&redirect_uri={}&scope=openid%20profile%20email&state=s&nonce=n&code_challenge={challenge}&code_challenge_method=S256",
-                    self.client.base,
-                    http::escape(&self.client.id),
-                    http::escape(REDIRECT),
-                );
-                http::get(&path, &[])
-            }
-            Step::Identifier { action, flow } => {
-                http::post_form(action, &[], &[("flow", flow), ("identifier", &self.email)])
-            }
-            Step::Password { action, flow } => {
-                http::post_form(action, &[], &[("flow", flow), ("password", &self.password)])
-            }
+            Step::Authorize => self.client.authorize(),
+            Step::Identifier(form) => form.post("identifier", &self.email),
+            Step::Password(form) => form.post("password", &self.password),
             Step::Exchange { code } => {
                 let fields = [
                     ("grant_type", "authorization_code"),

@@ -28,7 +28,7 @@ use crate::{
 const CONNECTIONS: usize = 64;
 /// How many people sign in at once.
 const PEOPLE: usize = 16;
-const PASSWORD: &str = "correct horse battery staple";
+pub(super) const PASSWORD: &str = "correct horse battery staple";
 /// A list is not measured for longer than this.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -36,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Bench {
     pub(crate) engine: &'static str,
     seconds: f64,
-    client: AppClient,
+    pub(super) client: AppClient,
     pub(crate) authorization: String,
     created: Arc<AtomicU64>,
 }
@@ -252,7 +252,7 @@ struct Measured {
     cpu_us: f64,
 }
 
-fn email(number: usize) -> String {
+pub(super) fn email(number: usize) -> String {
     format!("load-{}-{number}@example.com", ["ana", "ben"].get(number % 2).unwrap_or(&"ana"))
 }
 

@@ -2,6 +2,7 @@
 
 mod files;
 mod flows;
+mod guessing;
 mod measure;
 mod server;
 
@@ -46,6 +47,9 @@ pub(crate) struct Options {
     /// How often each list is asked for.
     #[arg(long, default_value_t = 200)]
     requests: u32,
+    /// How many passwords are guessed while others sign in.
+    #[arg(long, default_value_t = 10_000)]
+    guesses: usize,
     /// Only lists whose name contains this.
     #[arg(long, default_value = "")]
     only: String,
@@ -121,6 +125,7 @@ fn measure_on(
         bench.measure_lists(report, &server, *users, options.requests, &options.only)?;
         if !options.only_lists {
             bench.measure(report, &server, *users)?;
+            guessing::measure(report, &bench, &server, *users, options.guesses)?;
         }
         let after = machine::memory(server.pid())?;
         let figure = Figure::new(engine, "resident memory, after all this", after.resident, "MiB").users(*users);

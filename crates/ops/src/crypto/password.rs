@@ -2,13 +2,15 @@
 //! checked there too, and made argon2id when their password is known.
 //!
 //! A hash takes some 15 ms of a core and 19 MiB. On the async threads it would stall everything else; unbounded, a burst
-//! of sign-ins would take all memory. So there are as many threads as cores, each reusing its memory, a queue of fixed length,
-//! and [`HashError::Busy`] beyond it. Who gives up waiting costs nothing: their job is skipped.
+//! of sign-ins would take all memory. So there are as many threads as cores, each reusing its memory, a queue of fixed length
+//! in which networks take turns ([`Turn`]), and [`HashError::Busy`] beyond it. Who gives up waiting costs nothing: their job
+//! is skipped.
 //!
 //! A check against another system's hash is followed by one against the dummy, so that it never takes less than the
 //! check for an unknown user does. It may take longer, by what the other system's hash costs, until the first
 //! successful sign-in has replaced it: to hide that, everybody would have to wait for the dearest hash there is.
 
+mod queue;
 pub mod stored;
 
 use std::fmt;
@@ -20,10 +22,11 @@ use std::thread;
 use argon2::{Algorithm, Argon2, Block, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use crossbeam_channel::{Receiver, Sender, TrySendError};
 use tokio::sync::oneshot;
 
 use super::secret::{Rng, Secret, constant_time_eq};
+use queue::Queue;
+pub use queue::Turn;
 pub use stored::{HashFault, StoredHash};
 
 /// Bytes of a new salt (RFC 9106, section 3.1).
@@ -146,10 +149,11 @@ impl Default for Config {
     }
 }
 
-/// The pool. Clones share it; its threads end when the last clone is gone.
+/// The pool, as somebody uses it. Clones share it; its threads end when the last clone is gone.
 #[derive(Clone)]
 pub struct Hasher {
-    jobs: Sender<Job>,
+    jobs: Arc<Open>,
+    turn: Turn,
     rng: Rng,
     params: Params,
     dummy: Arc<str>,
@@ -161,14 +165,21 @@ impl Hasher {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(config: &Config, rng: Rng) -> io::Result<Self> {
-        let (jobs, receiver) = crossbeam_channel::bounded(config.queue);
-        for number in 0..config.threads.max(1) {
-            let receiver = receiver.clone();
-            thread::Builder::new().name(format!("password-{number}")).spawn(move || work(&receiver))?;
+        let threads = config.threads.max(1);
+        let jobs = Open(Arc::new(Queue::new(threads, config.queue)));
+        for number in 0..threads {
+            let queue = jobs.0.clone();
+            thread::Builder::new().name(format!("password-{number}")).spawn(move || work(&queue))?;
         }
         // No password is known to have this hash, and checking one against it costs what any check costs.
         let dummy = phc(config.params, &rng.bytes::<SALT_BYTES>(), &rng.bytes::<HASH_BYTES>()).into();
-        Ok(Self { jobs, rng, params: config.params, dummy })
+        Ok(Self { jobs: Arc::new(jobs), turn: Turn::Own, rng, params: config.params, dummy })
+    }
+
+    /// The same pool for those of this turn.
+    #[must_use]
+    pub fn on_turn(&self, turn: Turn) -> Self {
+        Self { turn, ..self.clone() }
     }
 
     /// The cost of new hashes.
@@ -180,7 +191,7 @@ impl Hasher {
     /// How many are waiting now.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.jobs.len()
+        self.jobs.0.len()
     }
 
     /// Hashes a password with a new salt, to a PHC string: `$argon2id$v=19$m=…,t=…,p=…$salt$hash`.
@@ -225,11 +236,10 @@ impl Hasher {
             // Nobody waiting any more is no error.
             let _ = answer.send(result.unwrap_or(Err(HashError::Failed)));
         }));
-        match self.jobs.try_send(job) {
-            Ok(()) => wait.await.unwrap_or(Err(HashError::Failed)),
-            Err(TrySendError::Full(_)) => Err(HashError::Busy),
-            Err(TrySendError::Disconnected(_)) => Err(HashError::Failed),
+        if !self.jobs.0.push(self.turn, job) {
+            return Err(HashError::Busy);
         }
+        wait.await.unwrap_or(Err(HashError::Failed))
     }
 }
 
@@ -244,12 +254,22 @@ type Task = dyn FnOnce(&mut Vec<Block>) + Send;
 
 struct Job(Box<Task>);
 
-/// A thread's life: ends when every sender is gone and the queue is empty.
-fn work(jobs: &Receiver<Job>) {
+/// The queue, while anybody may still add to it.
+struct Open(Arc<Queue<Job>>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// A thread's life: ends when the queue is closed and empty.
+fn work(jobs: &Queue<Job>) {
     // Not wiped between jobs: each overwrites what it uses, and wiping is one more pass over it.
     let mut memory = Vec::new();
-    for Job(job) in jobs {
+    while let Some((turn, Job(job))) = jobs.pop() {
         job(&mut memory);
+        jobs.done(turn);
         if memory.len() > KEPT_BLOCKS {
             memory = Vec::new();
         }

@@ -49,6 +49,8 @@ struct Limits {
     walked_at_most: i64,
     /// The same, where the index of the order tells whether a row matches.
     walked_narrow: i64,
+    /// The same on PostgreSQL, whose steps are dearer.
+    walked_narrow_postgres: i64,
     /// Up to so many matches are rather sorted than looked for on a long walk.
     sorted_at_most: u64,
 }
@@ -60,6 +62,7 @@ const LIMITS: Limits = Limits {
     few_at_most: 8000,
     walked_at_most: 20_000,
     walked_narrow: 120_000,
+    walked_narrow_postgres: 40_000,
     sorted_at_most: 60_000,
 };
 
@@ -311,8 +314,14 @@ impl Search {
 
     /// Whether the index of the order tells who passes the tests, so that a walk reads no rows: many times quicker.
     fn is_narrow(&self, engine: Engine) -> bool {
-        let of_order = matches!(self.order.sort, UserSort::CreatedAt | UserSort::LastSignInAt);
-        engine == Engine::Sqlite && of_order && self.tests.iter().all(Test::is_in_narrow_index)
+        self.tests.iter().all(|test| test.is_in_index_of(engine, self.order.sort))
+    }
+
+    fn walked_narrow(&self, engine: Engine) -> i64 {
+        match engine {
+            Engine::Sqlite => self.limits.walked_narrow,
+            Engine::Postgres => self.limits.walked_narrow_postgres,
+        }
     }
 
     /// How far to walk to meet as many matches as are wanted, with room for bad luck; `None` when that is too far,
@@ -338,7 +347,7 @@ impl Search {
         let late = (1.0 - share).powf(before as f64) < 0.001;
         let (mut most, narrow) = (self.limits.walked_at_most, self.is_narrow(engine));
         if narrow {
-            most = self.limits.walked_narrow;
+            most = self.walked_narrow(engine);
         }
         if late && narrow {
             // What the sample passes before its third match is walked over as well.
@@ -425,7 +434,7 @@ impl Search {
         // A walk ends with the last that is wanted; where its steps are cheap it may go on past bad luck.
         let mut stretches: Vec<i64> = self
             .stretch(tx.engine())
-            .map(|rows| if narrow { self.limits.walked_narrow } else { rows })
+            .map(|rows| if narrow { self.walked_narrow(tx.engine()) } else { rows })
             .into_iter()
             .collect();
         if self.sample.matches > self.limits.sorted_at_most {
@@ -436,7 +445,12 @@ impl Search {
             stretches = vec![i64::MAX];
         }
         for stretch in stretches {
-            let rows = sql::walk(tx, self.realm_num, &self.order, bounds, stretch, &self.tests, self.wanted)?;
+            let mut rows = sql::walk(tx, self.realm_num, &self.order, bounds, stretch, &self.tests, self.wanted)?;
+            if let Some(further) = self.further(stretch, &rows) {
+                let (open, from) =
+                    (self.wanted - count(&rows), Bounds { place: rows.last().cloned(), ..bounds.clone() });
+                rows.extend(sql::walk(tx, self.realm_num, &self.order, &from, further, &self.tests, open)?);
+            }
             if self.is_enough(&rows) || stretch == i64::MAX {
                 return Ok(Found { rows, total });
             }
@@ -464,8 +478,24 @@ impl Search {
     }
 
     fn is_enough(&self, rows: &[Row]) -> bool {
-        i64::try_from(rows.len()).unwrap_or(i64::MAX) >= self.wanted
+        count(rows) >= self.wanted
     }
+
+    /// How far to walk on after a stretch on which fewer were met than hoped for, going by how many they were; `None`
+    /// when they were enough, or when sorting is quicker.
+    fn further(&self, stretch: i64, rows: &[Row]) -> Option<i64> {
+        let met = count(rows);
+        if self.is_enough(rows) || met < 3 {
+            return None;
+        }
+        let further = stretch.saturating_mul(self.wanted - met) / met;
+        let further = further.saturating_add(further / 2);
+        (further <= self.limits.walked_at_most / 2).then_some(further)
+    }
+}
+
+fn count(rows: &[Row]) -> i64 {
+    i64::try_from(rows.len()).unwrap_or(i64::MAX)
 }
 
 /// The records of rows, in their order. A user who was deleted in the meantime is left out.

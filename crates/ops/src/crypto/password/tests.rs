@@ -17,13 +17,11 @@ fn hasher(threads: usize, queue: usize, params: Params) -> Hasher {
 fn occupy(hasher: &Hasher) -> mpsc::Sender<()> {
     let (release, wait) = mpsc::channel::<()>();
     let (begun, started) = mpsc::channel();
-    hasher
-        .jobs
-        .send(Job(Box::new(move |_| {
-            begun.send(()).unwrap();
-            let _ = wait.recv();
-        })))
-        .unwrap();
+    let job = Job(Box::new(move |_| {
+        begun.send(()).unwrap();
+        let _ = wait.recv();
+    }));
+    assert!(hasher.jobs.0.push(Turn::Own, job));
     started.recv().unwrap();
     release
 }
@@ -191,13 +189,11 @@ async fn the_threads_end_with_the_pool() {
     let both = Arc::new(std::sync::Barrier::new(2));
     for _ in 0..2 {
         let (alive, both) = (alive.clone(), Arc::clone(&both));
-        hasher
-            .jobs
-            .send(Job(Box::new(move |_| {
-                HELD.set(Some(alive));
-                both.wait();
-            })))
-            .unwrap();
+        let job = Job(Box::new(move |_| {
+            HELD.set(Some(alive));
+            both.wait();
+        }));
+        assert!(hasher.jobs.0.push(Turn::Own, job));
     }
     drop(alive);
     let clone = hasher.clone();

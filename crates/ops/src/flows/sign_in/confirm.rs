@@ -47,7 +47,7 @@ pub(crate) async fn confirm_password(
         return at_field(refusal);
     }
     let stored = stored.ok_or_else(Error::changed)?;
-    let verdict = app.hasher().verify(typed, stored.phc).await?;
+    let verdict = app.hasher_for(cx).verify(typed, stored.phc).await?;
     match (verdict.ok, usable) {
         (true, true) => Ok(FieldErrors::new()),
         (true, false) => at_field(attempt.failed(Reason::NotUsable).await?),

@@ -41,14 +41,14 @@ pub async fn check_password_step(
         return Ok(refusal);
     }
     let Some((user, stored, usable)) = found else {
-        let _never_ok = app.hasher().verify_dummy(password).await?;
+        let _never_ok = app.hasher_for(cx).verify_dummy(password).await?;
         return attempt.failed(Reason::UnknownUser).await;
     };
     let Some(stored) = stored else {
-        let _never_ok = app.hasher().verify_dummy(password).await?;
+        let _never_ok = app.hasher_for(cx).verify_dummy(password).await?;
         return attempt.failed(barriers(&user).next().map_or(Reason::NoPassword, Reason::Barred)).await;
     };
-    let verdict = app.hasher().verify(password.clone(), stored.phc.clone()).await?;
+    let verdict = app.hasher_for(cx).verify(password.clone(), stored.phc.clone()).await?;
     let allowed = realm.realm.settings.sign_in_methods.contains(&AuthenticatorType::Password);
     let reason = match barriers(&user).next() {
         _ if !verdict.ok => Some(Reason::WrongPassword),

@@ -21,6 +21,7 @@ const LOW: Limits = Limits {
     few_at_most: 20,
     walked_at_most: 60,
     walked_narrow: 120,
+    walked_narrow_postgres: 120,
     sorted_at_most: 80,
 };
 
@@ -46,6 +47,10 @@ fn person(realm: RealmId, n: usize) -> User {
     user.enabled = !n.is_multiple_of(9);
     user.reference = n.is_multiple_of(4).then(|| format!("R-{}", n / 8));
     user.phone = n.is_multiple_of(5).then(|| format!("+4930{:06}", n / 2));
+    if n % 13 == 4 {
+        // Too long for the entry of an index.
+        user.username = format!("{n}{}", "x".repeat(1500));
+    }
     if n.is_multiple_of(11) {
         (user.kind, user.email) = (UserKind::Machine, None);
     }
