@@ -124,8 +124,42 @@ pub(crate) async fn find<T: DeserializeOwned + Send + 'static>(
     if Token::parse(secret, Prefix::Bare).is_none() {
         return Ok(None);
     }
-    let hash = hash_token(secret);
-    app.db().peek(move |tx| read(store::action_tokens::find(tx, realm, purpose.as_str(), &hash, now)?)).await
+    let secret = secret.to_owned();
+    app.db().peek(move |tx| find_in(tx, realm, purpose, &secret, now)).await
+}
+
+/// [`find`] inside a transaction.
+pub(crate) fn find_in<T: DeserializeOwned>(
+    tx: &mut ReadTx<'_>,
+    realm: RealmId,
+    purpose: Purpose,
+    secret: &str,
+    now: Timestamp,
+) -> Result<Option<Opened<T>>> {
+    read(store::action_tokens::find(tx, realm, purpose.as_str(), &hash_token(secret), now)?)
+}
+
+/// Why a link works no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dead {
+    /// It was followed before.
+    Used,
+    /// It is too old.
+    Expired,
+}
+
+/// A link that was one and works no more, as long as that is known: whose it was, and why.
+pub(crate) fn find_dead<T: DeserializeOwned>(
+    tx: &mut ReadTx<'_>,
+    realm: RealmId,
+    purpose: Purpose,
+    secret: &str,
+    now: Timestamp,
+) -> Result<Option<(Opened<T>, Dead)>> {
+    let found = store::action_tokens::find_dead(tx, realm, purpose.as_str(), &hash_token(secret), now)?;
+    let Some((token, used)) = found else { return Ok(None) };
+    let why = if used { Dead::Used } else { Dead::Expired };
+    Ok(read(Some(token))?.map(|opened| (opened, why)))
 }
 
 /// What a user's latest link of this purpose is for, if it works still, and until when.

@@ -5,11 +5,14 @@
 //! [`checks`] and a line in [`checks::ALL`].
 
 mod checks;
+mod means;
+
+use std::net::IpAddr;
 
 use denizen_model::{
     Timestamp, UserId,
     authenticators::{ApiKey, Authenticator, AuthenticatorType, Lockout},
-    events::{Event, EventQuery, EventType},
+    events::{Event, EventQuery, EventType, Outcome},
     permissions::{
         Permission,
         markers::{AuditRead, UsersRead},
@@ -21,9 +24,13 @@ use denizen_model::{
 };
 use denizen_store::{self as store, ReadTx, diagnosis::LastMessage, lockouts::Subject};
 
+use self::means::Means;
 use crate::{
     App, Cx, May, Result,
-    flows::{rules::Standing, sign_in::advance::standing_in},
+    flows::{
+        rules::Standing,
+        sign_in::{advance::standing_in, codes},
+    },
     users::get_in,
 };
 
@@ -45,9 +52,12 @@ pub(crate) struct Situation {
     identifiers: Vec<(String, bool)>,
     last_message: Option<LastMessage>,
     resets: Vec<ResetRequest>,
-    /// Whether mails, and text messages, can leave this server.
-    sends_mail: bool,
-    sends_sms: bool,
+    /// What this server can do.
+    means: Means,
+    /// The ways by which as much went to their address as goes there in an hour.
+    sent_enough: Vec<AuthenticatorType>,
+    /// From where, and when, an attempt of theirs was not looked at; and whether nothing from there is looked at still.
+    held_back: Option<(IpAddr, Timestamp, bool)>,
     invited_at: Option<Timestamp>,
     /// What the audit log tells, when the asker may read it.
     log: Option<Log>,
@@ -59,6 +69,8 @@ struct Log {
     disabled: Option<Event>,
     /// Attempts that failed since the last that succeeded, newest first; at most [`FAILURES`].
     failures: Vec<Event>,
+    /// The last authenticator that could not be set up since.
+    not_set_up: Option<Event>,
 }
 
 impl Situation {
@@ -205,16 +217,18 @@ pub async fn diagnose(
     id: UserId,
 ) -> Result<Diagnosis> {
     let (realm, now, with_log) = (may.realm(), cx.now, log.is_some());
-    let sends = (app.sends_mail(), app.sms_configured());
-    let situation = app.db().read(move |tx| situation(tx, realm, now, (with_log, sends), id)).await?;
-    Ok(judge(&situation))
+    let means = Means { mail: app.sends_mail(), sms: app.sms_configured(), passkeys: app.passkeys().is_some() };
+    let held = app.limits().held_back(id, now);
+    let held_back = held.map(|(ip, at)| (ip, at, app.limits().holds(Some(ip), now)));
+    let situation = app.db().read(move |tx| situation(tx, realm, now, (with_log, means), id)).await?;
+    Ok(judge(&Situation { held_back, ..situation }))
 }
 
 fn situation(
     tx: &mut ReadTx<'_>,
     realm: denizen_model::RealmId,
     now: Timestamp,
-    (with_log, (sends_mail, sends_sms)): (bool, (bool, bool)),
+    (with_log, means): (bool, Means),
     id: UserId,
 ) -> Result<Situation> {
     let user = get_in(tx, realm, id)?;
@@ -240,13 +254,26 @@ fn situation(
         identifiers,
         last_message: store::diagnosis::find_last_message(tx, id)?,
         resets: store::reset_requests::list(tx, realm.id, id)?,
-        sends_mail,
-        sends_sms,
+        means,
+        sent_enough: sent_enough(tx, &user, now)?,
+        held_back: None,
         invited_at,
         log: if with_log { Some(read_log(tx, &user)?) } else { None },
         realm,
         user,
     })
+}
+
+fn sent_enough(tx: &mut ReadTx<'_>, user: &User, now: Timestamp) -> Result<Vec<AuthenticatorType>> {
+    let mut found = Vec::new();
+    for kind in AuthenticatorType::ALL.iter().copied().filter(|kind| kind.comes_with_address()) {
+        let Some(address) = codes::address(user, kind) else { continue };
+        let since = now.minus(codes::HOUR);
+        if store::messages::count_to(tx, user.realm_id, address, codes::template(kind), since)? >= codes::AT_MOST {
+            found.push(kind);
+        }
+    }
+    Ok(found)
 }
 
 fn read_log(tx: &mut ReadTx<'_>, user: &User) -> Result<Log> {
@@ -262,7 +289,13 @@ fn read_log(tx: &mut ReadTx<'_>, user: &User) -> Result<Log> {
         store::events::list(tx, user.realm_id, &about(EventType::UserDeactivated, 1))?.pop()
     };
     let failed = EventQuery { from: user.last_sign_in_at, ..about(EventType::UserSignInFailed, FAILURES) };
-    Ok(Log { disabled, failures: store::events::list(tx, user.realm_id, &failed)? })
+    let not_set_up = EventQuery {
+        from: user.last_sign_in_at,
+        outcome: Some(Outcome::Failure),
+        ..about(EventType::UserAuthenticatorRegistered, 1)
+    };
+    let not_set_up = store::events::list(tx, user.realm_id, &not_set_up)?.pop();
+    Ok(Log { disabled, failures: store::events::list(tx, user.realm_id, &failed)?, not_set_up })
 }
 
 fn judge(situation: &Situation) -> Diagnosis {

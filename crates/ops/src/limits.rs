@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use denizen_model::Timestamp;
+use denizen_model::{Timestamp, UserId};
 use tokio::sync::Semaphore;
 
 use crate::crypto::password::Turn;
@@ -29,19 +29,24 @@ const MANY: usize = 50_000;
 const HELD_FOR: Duration = Duration::from_millis(250);
 /// How many such answers wait at once; beyond them waiting would cost more than it saves.
 const HELD_AT_ONCE: usize = 2000;
+/// How long it is remembered that somebody's attempt was not looked at.
+const REMEMBERED: Duration = Duration::from_secs(3600);
 
 /// Failures by address.
 #[derive(Debug)]
 pub(crate) struct Limits {
     /// When each would be forgiven.
     forgiven_at: Mutex<HashMap<IpAddr, Timestamp>>,
+    /// Whose attempts were not looked at, with the latest.
+    held_back: Mutex<HashMap<UserId, (IpAddr, Timestamp)>>,
     /// Who may wait for an answer.
     held: Semaphore,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { forgiven_at: Mutex::default(), held: Semaphore::new(HELD_AT_ONCE) }
+        let (forgiven_at, held_back) = (Mutex::default(), Mutex::default());
+        Self { forgiven_at, held_back, held: Semaphore::new(HELD_AT_ONCE) }
     }
 }
 
@@ -92,6 +97,24 @@ impl Limits {
         *at = before.max(now).plus(EVERY);
         before <= limit && *at > limit
     }
+
+    /// Remembers that an attempt was not looked at since its address is held. It costs next to nothing, as it must: it is
+    /// for a diagnosis alone.
+    pub(crate) fn note_held_back(&self, user: UserId, ip: Option<IpAddr>, now: Timestamp) {
+        let (Some(ip), Ok(mut held)) = (ip, self.held_back.lock()) else { return };
+        if held.len() >= MANY {
+            held.retain(|_, (_, at)| at.plus(REMEMBERED) > now);
+        }
+        if held.len() < MANY || held.contains_key(&user) {
+            held.insert(user, (ip, now));
+        }
+    }
+
+    /// From where, and when, an attempt of theirs was last not looked at, of late.
+    pub(crate) fn held_back(&self, user: UserId, now: Timestamp) -> Option<(IpAddr, Timestamp)> {
+        let held = self.held_back.lock().ok()?;
+        held.get(&user).copied().filter(|(_, at)| at.plus(REMEMBERED) > now)
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +162,17 @@ mod tests {
         assert!(!limits.holds("2001:db8:1:3::1".parse().ok(), now));
         fail(&limits, "::ffff:192.0.2.7", 100, now);
         assert!(limits.holds("192.0.2.7".parse().ok(), now));
+    }
+
+    #[test]
+    fn whose_attempt_was_not_looked_at_is_remembered_for_an_hour() {
+        let (limits, now) = (Limits::default(), Timestamp::from_secs(1000));
+        let ip: IpAddr = "192.0.2.7".parse().unwrap();
+        let user = UserId::new(now, [1; 10]);
+        limits.note_held_back(user, Some(ip), now);
+        assert_eq!(limits.held_back(user, now.plus(EVERY)), Some((ip, now)));
+        assert_eq!(limits.held_back(user, now.plus(REMEMBERED)), None);
+        assert_eq!(limits.held_back(UserId::new(now, [2; 10]), now), None);
     }
 
     #[test]

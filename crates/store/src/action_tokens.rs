@@ -12,6 +12,7 @@ use crate::{
 statements! {
     INSERT = "INSERT INTO action_tokens (secret_hash, realm_id, user_id, purpose, data, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     FIND = "SELECT user_id, data, expires_at FROM action_tokens WHERE secret_hash = ?1 AND realm_id = ?2 AND purpose = ?3 AND used_at IS NULL AND expires_at > ?4";
+    FIND_DEAD = "SELECT user_id, data, expires_at, used_at FROM action_tokens WHERE secret_hash = ?1 AND realm_id = ?2 AND purpose = ?3 AND (used_at IS NOT NULL OR expires_at <= ?4)";
     USE = "UPDATE action_tokens SET used_at = ?4 WHERE secret_hash = ?1 AND realm_id = ?2 AND purpose = ?3 AND used_at IS NULL AND expires_at > ?4 RETURNING user_id, data, expires_at";
     FIND_OF_USER = "SELECT user_id, data, expires_at FROM action_tokens WHERE user_id = ?1 AND purpose = ?2 AND used_at IS NULL AND expires_at > ?3 ORDER BY created_at DESC LIMIT 1";
     NOTE_USED = "INSERT INTO action_tokens (secret_hash, realm_id, user_id, purpose, data, created_at, expires_at, used_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?6) ON CONFLICT DO NOTHING";
@@ -82,6 +83,22 @@ pub fn find(
     now: Timestamp,
 ) -> Result<Option<ActionToken>> {
     tx.find(&FIND, params![secret_hash, realm, purpose, now], read_token)
+}
+
+/// The token of this hash that works no more, as long as it is kept; and whether it was used.
+///
+/// # Errors
+/// When the database fails.
+pub fn find_dead(
+    tx: &mut ReadTx<'_>,
+    realm: RealmId,
+    purpose: &str,
+    secret_hash: &str,
+    now: Timestamp,
+) -> Result<Option<(ActionToken, bool)>> {
+    tx.find(&FIND_DEAD, params![secret_hash, realm, purpose, now], |row| {
+        Ok((read_token(row)?, row.opt_time("used_at")?.is_some()))
+    })
 }
 
 /// A user's latest token of this purpose, if it works still.

@@ -1,5 +1,7 @@
 //! Removal of what has expired, in small steps that never block anyone for long.
 
+use std::time::Duration;
+
 use denizen_model::Timestamp;
 
 use crate::{
@@ -19,6 +21,9 @@ statements! {
     PING = "SELECT 1 AS one";
 }
 
+/// How long codes and links that have expired are kept, so that whoever comes with one is told by the log what was wrong.
+const TOLD_FOR: Duration = Duration::from_secs(24 * 3600);
+
 /// Removes a portion of everything that expired before `now`. Answers how many rows went; zero when done.
 ///
 /// # Errors
@@ -29,9 +34,10 @@ pub fn remove_expired(tx: &mut WriteTx<'_>, now: Timestamp) -> Result<u64> {
         removed += tx.execute(statement, params![now])?;
     }
     removed += crate::logout_notices::remove_old(tx, now)?;
-    removed += crate::action_tokens::remove_expired(tx, now)?;
+    // For a while it can still be told of a code or a link why it works no more.
+    removed += crate::action_tokens::remove_expired(tx, now.minus(TOLD_FOR))?;
     removed += crate::lockouts::remove_expired(tx, now)?;
-    removed += crate::one_time_codes::remove_expired(tx, now)?;
+    removed += crate::one_time_codes::remove_expired(tx, now.minus(TOLD_FOR))?;
     removed += crate::remembered_devices::remove_expired(tx, now)?;
     Ok(removed + jobs::remove_expired(tx, now)?)
 }

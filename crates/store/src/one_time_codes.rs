@@ -12,7 +12,7 @@ use crate::{
 statements! {
     INSERT = "INSERT INTO one_time_codes (id, realm_id, user_id, kind, destination, code_hash, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     COUNT = "SELECT count(*) AS found FROM one_time_codes WHERE user_id = ?1 AND created_at > ?2 AND kind = ?3";
-    IS_RIGHT = "SELECT user_id FROM one_time_codes WHERE id = ?1 AND realm_id = ?2 AND code_hash = ?3 AND used_at IS NULL AND expires_at > ?4";
+    FIND = "SELECT user_id, destination, used_at, expires_at FROM one_time_codes WHERE id = ?1 AND realm_id = ?2 AND code_hash = ?3";
     USE = "UPDATE one_time_codes SET used_at = ?5 WHERE id = ?1 AND realm_id = ?2 AND user_id = ?3 AND code_hash = ?4 AND used_at IS NULL AND expires_at > ?5 RETURNING destination";
     REMOVE_EXPIRED = "DELETE FROM one_time_codes WHERE id IN (SELECT id FROM one_time_codes WHERE expires_at < ?1 LIMIT 1000)";
 }
@@ -52,18 +52,32 @@ pub fn count_since(tx: &mut ReadTx<'_>, user: UserId, kind: AuthenticatorType, s
     Ok(tx.find(&COUNT, params![user, since, kind.as_str()], |row| row.count("found"))?.unwrap_or(0))
 }
 
-/// Whose code this is, if it is right and works. It is not used by that.
+/// A code that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentCode {
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Where it was sent to.
+    pub destination: String,
+    /// It was used.
+    pub is_used: bool,
+    /// When it stops, or stopped, working.
+    pub expires_at: Timestamp,
+}
+
+/// The code of this hash, whether or not it works still, as long as it is kept. It is not used by that.
 ///
 /// # Errors
 /// When the database fails.
-pub fn find_owner(
-    tx: &mut ReadTx<'_>,
-    realm: RealmId,
-    id: AuthenticatorId,
-    code_hash: &str,
-    now: Timestamp,
-) -> Result<Option<UserId>> {
-    tx.find(&IS_RIGHT, params![id, realm, code_hash, now], |row| row.parse("user_id"))
+pub fn find(tx: &mut ReadTx<'_>, realm: RealmId, id: AuthenticatorId, code_hash: &str) -> Result<Option<SentCode>> {
+    tx.find(&FIND, params![id, realm, code_hash], |row| {
+        Ok(SentCode {
+            user_id: row.parse("user_id")?,
+            destination: row.text("destination")?,
+            is_used: row.opt_time("used_at")?.is_some(),
+            expires_at: row.time("expires_at")?,
+        })
+    })
 }
 
 /// Uses a code up. Answers where it was sent to, if it is right and works.

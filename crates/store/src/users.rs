@@ -73,6 +73,8 @@ statements! {
     SIGNED_IN = "UPDATE users SET last_sign_in_at = ?3, failed_password_attempts = 0, failed_otp_attempts = 0 WHERE realm_id = ?1 AND id = ?2";
     FAILED_PASSWORD = "UPDATE users SET failed_password_attempts = failed_password_attempts + 1 WHERE realm_id = ?1 AND id = ?2";
     FAILED_OTP = "UPDATE users SET failed_otp_attempts = failed_otp_attempts + 1 WHERE realm_id = ?1 AND id = ?2";
+    FORGET_PASSWORD_FAILURES = "UPDATE users SET failed_password_attempts = 0 WHERE realm_id = ?1 AND id = ?2";
+    FORGET_OTP_FAILURES = "UPDATE users SET failed_otp_attempts = 0 WHERE realm_id = ?1 AND id = ?2";
     FORGET_FAILURES = "UPDATE users SET failed_password_attempts = 0, failed_otp_attempts = 0 WHERE realm_id = ?1 AND id = ?2";
     SET_ADMIN_RANK = "UPDATE users SET admin_rank = ?3, updated_at = ?4, version = version + 1 WHERE realm_id = ?1 AND id = ?2";
 }
@@ -336,6 +338,18 @@ pub fn note_failure(tx: &mut WriteTx<'_>, realm: RealmId, id: UserId, kind: Lock
 /// When the database fails.
 pub fn forget_failures(tx: &mut WriteTx<'_>, realm: RealmId, id: UserId) -> Result<()> {
     tx.execute(&FORGET_FAILURES, params![realm, id]).map(drop)
+}
+
+/// Forgets the failures of one kind that were noted.
+///
+/// # Errors
+/// When the database fails.
+pub fn forget_failures_of(tx: &mut WriteTx<'_>, realm: RealmId, id: UserId, kind: LockoutKind) -> Result<()> {
+    let statement = match kind {
+        LockoutKind::Password => &FORGET_PASSWORD_FAILURES,
+        LockoutKind::Otp => &FORGET_OTP_FAILURES,
+    };
+    tx.execute(statement, params![realm, id]).map(drop)
 }
 
 /// Notes the highest admin role a user holds.

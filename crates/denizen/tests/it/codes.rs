@@ -2,14 +2,19 @@
 
 use serde_json::json;
 
-use crate::support::{Api, Mail, MailServer, PASSWORD, Page, Person, Server};
+use crate::support::{Api, Gateway, Mail, MailServer, PASSWORD, Page, Person, Server};
 
 const NEW: &str = "another long horse battery";
 
 /// The six digits in a mail.
 fn code(mail: &Mail) -> String {
-    let words = mail.raw.split(|c: char| !c.is_ascii_digit());
-    words.rev().find(|word| word.len() == 6).unwrap_or_else(|| panic!("{}", mail.raw)).to_owned()
+    digits(&mail.raw)
+}
+
+/// The six digits in a text.
+pub(crate) fn digits(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_ascii_digit());
+    words.rev().find(|word| word.len() == 6).unwrap_or_else(|| panic!("no code in {text}")).to_owned()
 }
 
 fn is_account(page: &Page) -> bool {
@@ -73,7 +78,9 @@ on_both_engines! {
         assert_eq!(record["email_state"], "verified", "who reads the mail has the address");
         let again = ana.submit(&page, &[("code", &right)]).await.page();
         assert_eq!(again.status, 422, "{}", again.text());
-        assert!(reasons(&api, &user).await.iter().all(|reason| reason == "wrong code"));
+        let told = reasons(&api, &user).await;
+        assert_eq!(told[0], "the code was used before");
+        assert!(told[1..].iter().all(|reason| reason == "wrong code"), "{told:?}");
 
         // Of the seventh in an hour nobody hears, nor of any for a name that is nobody's; the page is the same.
         for _ in 0..5 {
@@ -101,6 +108,36 @@ on_both_engines! {
         let of_mail = list["items"].as_array().unwrap().iter().find(|one| one["type"] == "email_code").unwrap();
         assert_eq!(of_mail["status"], "locked", "{list}");
         assert!(!server.log().contains(&right), "a code is in the log");
+        server.verify_audit();
+    }
+
+    async fn a_code_from_the_gateway_signs_in_once_at_the_number_that_it_went_to(database) {
+        let texts = Gateway::start().await;
+        let mut server = Server::prepare(database).texting_by(&texts.url("/messages"));
+        server.launch().await;
+        let api = server.api();
+        offer(&api, json!({ "sign_in_methods": ["password", "sms_code", "email_code"] })).await;
+        let user = format!("/realms/main/users/{}", api.create_person("ana@example.com").await);
+        api.patch(&user, &json!({ "phone": "+4930123456" })).await.expect(200);
+        let ana = Person::new();
+        let page = named(&ana, &server, "ana@example.com").await;
+        assert!(!page.html.contains("value=\"email_code\""), "nothing is offered that cannot be sent");
+        let page = sent(&ana, &page, "sms_code").await;
+        let right = digits(&texts.wait_for("+4930123456", 1).await);
+        assert!(is_account(&ana.submit(&page, &[("code", &right)]).await.page()));
+        assert_eq!(method_of_last_sign_in(&api, &user).await, "sms_code");
+        assert_eq!(api.get(&user).await.expect(200).json()["phone_state"], "verified");
+        assert_eq!(ana.submit(&page, &[("code", &right)]).await.page().status, 422);
+        assert_eq!(reasons(&api, &user).await[0], "the code was used before");
+
+        // The number is another one by the time the code is typed.
+        let page = sent(&ana, &page, "sms_code").await;
+        let right = digits(&texts.wait_for("+4930123456", 2).await);
+        api.patch(&user, &json!({ "phone": "+4930999999" })).await.expect(200);
+        assert_eq!(ana.submit(&page, &[("code", &right)]).await.page().status, 422);
+        assert_eq!(reasons(&api, &user).await[0], "the address that it was sent to was changed since");
+        assert_eq!(api.get(&user).await.expect(200).json()["phone_state"], "unverified");
+        assert!(!server.log().contains(&right) && !server.log().contains("+4930"), "{}", server.log());
         server.verify_audit();
     }
 
@@ -175,6 +212,8 @@ on_both_engines! {
         assert!(page.asks_for("password_again"), "{}", page.text());
         let page = reader.submit(&page, &[("password", NEW), ("password_again", NEW)]).await.page();
         assert!(!is_account(&page), "a second step is asked for: {}", page.text());
+        let theirs = ana.open(&server.url("/realms/main/account")).await.page();
+        assert!(!is_account(&theirs), "whoever was signed in with the old one is no longer: {}", theirs.text());
         let events = api.get(&format!("{user}/events?type=user.password.forgotten")).await.expect(200).json();
         assert_eq!(events["items"].as_array().unwrap().len(), 1);
         let page = named(&Person::new(), &server, "ana@example.com").await;

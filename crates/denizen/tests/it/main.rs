@@ -38,3 +38,5 @@ mod resets;
 mod two_steps;
 #[cfg(test)]
 mod users_list;
+#[cfg(test)]
+mod ways;

@@ -9,7 +9,7 @@ use crate::{
 
 const ANA: &str = "ana@example.com";
 /// Runs before a page's own script: the browser has no autofill of passkeys.
-const NO_AUTOFILL: &str =
+pub(crate) const NO_AUTOFILL: &str =
     "if (window.PublicKeyCredential) PublicKeyCredential.isConditionalMediationAvailable = async () => false;";
 /// It has no passkeys at all.
 const NO_PASSKEYS: &str = "Object.defineProperty(window, 'PublicKeyCredential', { value: undefined });";
@@ -24,19 +24,24 @@ async fn server() -> Server {
 }
 
 /// A browser on a machine whose user is there and is verified at every question.
-async fn machine() -> Option<Browser> {
+pub(crate) async fn machine() -> Option<Browser> {
     let browser = Browser::start().await?;
     browser.devtools("WebAuthn.enable", json!({})).await;
+    new_device(&browser).await;
+    Some(browser)
+}
+
+/// A device that holds no passkey yet; answers what it is called.
+pub(crate) async fn new_device(browser: &Browser) -> Value {
     let options = json!({
         "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
         "isUserVerified": true, "automaticPresenceSimulation": true,
     });
-    browser.devtools("WebAuthn.addVirtualAuthenticator", json!({ "options": options })).await;
-    Some(browser)
+    browser.devtools("WebAuthn.addVirtualAuthenticator", json!({ "options": options })).await["authenticatorId"].clone()
 }
 
 /// Runs a script before those of every page from now on; answers how it is taken back.
-async fn before_pages(browser: &Browser, script: &str) -> Value {
+pub(crate) async fn before_pages(browser: &Browser, script: &str) -> Value {
     let added = browser.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
     json!({ "identifier": added["identifier"] })
 }
@@ -45,16 +50,16 @@ async fn forget(browser: &Browser, script: Value) {
     browser.devtools("Page.removeScriptToEvaluateOnNewDocument", script).await;
 }
 
-async fn leave(browser: &Browser) {
+pub(crate) async fn leave(browser: &Browser) {
     browser.driver().delete_all_cookies().await.unwrap();
 }
 
 /// Waits for the account page proper, not the sign-in that stands at its address.
-async fn is_in(browser: &Browser) {
+pub(crate) async fn is_in(browser: &Browser) {
     browser.find(".account-main").await;
 }
 
-async fn amr(api: &Api, user: &str) -> Value {
+pub(crate) async fn amr(api: &Api, user: &str) -> Value {
     let sessions = api.get(&format!("/realms/main/users/{user}/sessions")).await.expect(200).json();
     sessions["items"][0]["amr"].clone()
 }
@@ -78,6 +83,8 @@ async fn a_passkey_is_made_and_signs_in_by_button_by_autofill_and_as_the_second_
     assert_eq!((&made["label"], &made["status"]), (&json!("Chrome on Linux"), &json!("active")), "{made}");
     let waiting = api.get(&format!("{path}/required-actions")).await.expect(200).json();
     assert_eq!(waiting["items"], json!([]));
+    let found = api.get("/realms/main/users?authenticator=passkey").await.expect(200).json();
+    assert_eq!((found["items"].as_array().unwrap().len(), &found["items"][0]["id"]), (1, &json!(user)), "{found}");
 
     // By the button; nobody says who they are.
     let script = before_pages(&browser, NO_AUTOFILL).await;

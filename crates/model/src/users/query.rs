@@ -211,7 +211,7 @@ pub const FILTERS: &[FilterSpec] = &[
     spec("email_verified", "Email verified", FilterValues::YesNo),
     spec("phone_verified", "Phone verified", FilterValues::YesNo),
     spec("has_password", "Has a password", FilterValues::YesNo),
-    spec("authenticator", "Authenticator", FilterValues::OneOf(&["password", "totp", "recovery_codes"])),
+    spec("authenticator", "Authenticator", FilterValues::OneOf(&["password", "passkey", "totp", "recovery_codes"])),
     spec("provider", "Linked provider", FilterValues::OneOf(&[])),
     spec(
         "required_action",

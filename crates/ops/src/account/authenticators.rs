@@ -156,6 +156,9 @@ pub async fn confirm_app(
     check_apps(realm)?;
     let secret = open(app, cx, realm, fresh, sealed)?;
     let Some(step) = secret.check(code.expose(), cx.now) else {
+        let own = own(cx, &fresh.0.user);
+        let event = within(totp::not_set_up(app, &own, &fresh.0.user), &fresh.0);
+        app.write(&own, move |tx| Ok(tx.commit(Events::from(event.clone()), ())?)).await?;
         return Err(Error::field("code", "sign_in.code.wrong"));
     };
     let signed_in = fresh.0.clone();

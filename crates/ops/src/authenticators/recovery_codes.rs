@@ -65,7 +65,14 @@ pub(crate) fn replace_in(
 }
 
 /// Looks at a code, and uses it up if it is right.
-pub(crate) async fn take(app: &App, cx: &Cx, user: &User, stored: &[Stored], code: Secret) -> Result<Taken> {
+pub(crate) async fn take(
+    app: &App,
+    cx: &Cx,
+    user: &User,
+    stored: &[Stored],
+    code: Secret,
+    client: Option<&str>,
+) -> Result<Taken> {
     let typed = hash(code.expose());
     for one in stored {
         let hashes = read(&one.secret)?;
@@ -75,17 +82,19 @@ pub(crate) async fn take(app: &App, cx: &Cx, user: &User, stored: &[Stored], cod
         }
         let (id, before, after, count) = (one.authenticator.id, one.secret.clone(), written(&left)?, left.len());
         let own = cx.acting_as(Actor::User(user.id, user.display_name().to_owned()));
-        let (app2, user) = (app.clone(), user.clone());
+        let (app2, user, client) = (app.clone(), user.clone(), client.map(str::to_owned));
         let first = app
             .write(cx, move |mut tx| {
                 if !store::authenticators::set_secret(&mut tx, id, &before, &after)? {
                     // Another code of the set, or this one, was used at this moment.
                     return Ok(tx.unaudited("nothing was changed", false)?);
                 }
-                let event = own
+                let mut event = own
                     .user_event(&app2, EventType::UserAuthenticatorUsed, &user)
                     .detail("method", AuthenticatorType::RecoveryCodes.as_str())
+                    .detail("authenticator_id", id.to_string())
                     .detail("codes_left", count);
+                event.client_id.clone_from(&client);
                 Ok(tx.commit(Events::from(event), true)?)
             })
             .await?;

@@ -3,7 +3,7 @@
 
 use denizen_model::{
     AuthenticatorId, Timestamp, UserId,
-    authenticators::{Authenticator, AuthenticatorType},
+    authenticators::{Authenticator, AuthenticatorType, LockoutKind},
     events::{EventType, NewEvent},
     permissions::markers::CredentialsReset,
     users::{User, UserKind},
@@ -57,16 +57,24 @@ pub async fn change(
             Change::Remove => remove_in(&mut tx, &app2, &cx2, &user, &one)?,
             Change::Lock => {
                 let after = Authenticator { locked_at: one.locked_at.or(Some(cx2.now)), ..one.clone() };
-                set_in(&mut tx, &app2, &cx2, &user, &one, &after, EventType::UserAuthenticatorLocked)?
+                let events = set_in(&mut tx, &app2, &cx2, &user, &one, &after, EventType::UserAuthenticatorLocked)?;
+                events.into_iter().map(|event| event.detail("reason", "by an administrator")).collect()
             }
             Change::Unlock => {
                 let after = Authenticator { locked_at: None, ..one.clone() };
                 let mut events =
                     set_in(&mut tx, &app2, &cx2, &user, &one, &after, EventType::UserAuthenticatorUnlocked)?;
-                if let Some(kind) = one.kind.lockout()
-                    && store::lockouts::clear(&mut tx, user.realm_id, user.id, kind)?
-                    && events.is_empty()
-                {
+                let failures = match one.kind.lockout() {
+                    None => 0,
+                    Some(LockoutKind::Password) => user.failed_password_attempts,
+                    Some(LockoutKind::Otp) => user.failed_otp_attempts,
+                };
+                let mut ended = false;
+                if let Some(kind) = one.kind.lockout() {
+                    ended = store::lockouts::clear(&mut tx, user.realm_id, user.id, kind)? || failures > 0;
+                    store::users::forget_failures_of(&mut tx, user.realm_id, user.id, kind)?;
+                }
+                if ended && events.is_empty() {
                     events.push(event(&app2, &cx2, EventType::UserAuthenticatorUnlocked, &user, &one));
                 }
                 events

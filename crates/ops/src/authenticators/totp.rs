@@ -15,7 +15,7 @@ use crate::{
     crypto::{Secret, totp::TotpSecret},
     cx::Detail,
     flows::reset::close_in,
-    flows::sign_in::Taken,
+    flows::sign_in::{Taken, reason::Reason},
 };
 
 fn purpose(id: AuthenticatorId) -> String {
@@ -69,6 +69,13 @@ pub(crate) fn set_up_in(
     store::required_actions::remove(tx, user.realm_id, user.id, RequiredAction::ConfigureOtp)?;
     store::remembered_devices::forget_all(tx, user.realm_id, user.id)?;
     Ok(events)
+}
+
+/// The event of a first code that was wrong: most often of a clock that is.
+pub(crate) fn not_set_up(app: &App, cx: &Cx, user: &User) -> NewEvent {
+    cx.user_event(app, EventType::UserAuthenticatorRegistered, user)
+        .failed(Reason::WrongCode.as_str())
+        .detail("method", AuthenticatorType::Totp.as_str())
 }
 
 /// Looks at a code, and uses it up if it is right.

@@ -78,6 +78,17 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Every one.
+    pub const ALL: &[Self] = &[
+        Self::Unreadable,
+        Self::OtherQuestion,
+        Self::OtherSite,
+        Self::NotVerified,
+        Self::Cloned,
+        Self::NotDiscoverable,
+        Self::Wrong,
+    ];
+
     /// The reason as events tell it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -2,7 +2,7 @@
 
 use denizen_model::{
     Timestamp,
-    authenticators::{Authenticator, AuthenticatorType, LockoutKind, RequiredAction},
+    authenticators::{Authenticator, AuthenticatorType, LockoutKind},
     devices::device_label,
     events::Event,
     messages::MessageState,
@@ -11,8 +11,11 @@ use denizen_model::{
 };
 use serde_json::Value;
 
-use super::{FAILURES, Finding, Fix, Severity, Situation};
-use crate::flows::rules::{Barrier, barriers, must_update_password};
+use super::{FAILURES, Finding, Fix, Severity, Situation, means};
+use crate::flows::{
+    rules::{Barrier, barriers, must_update_password},
+    sign_in::reason::Reason,
+};
 
 type Check = fn(&Situation) -> Option<Finding>;
 
@@ -23,21 +26,28 @@ pub(super) const ALL: &[Check] = &[
     machine,
     no_api_key,
     no_way_in,
+    means::no_way_served,
     locked,
     authenticators_held,
     second_factor_missing,
+    means::second_factor_not_served,
+    means::passkey_not_made_here,
     identifier_leads_elsewhere,
     temporary_password,
     password_reset_required,
     second_factor_asked,
     actions_waiting,
-    codes_not_sent,
+    means::codes_not_sent,
     resets_waiting,
-    mail_not_configured,
-    sms_not_configured,
+    means::mail_not_configured,
+    means::sms_not_configured,
+    password_not_taken,
+    address_held_back,
+    enough_sent,
     wrong_passwords,
     wrong_codes,
     last_failures,
+    not_set_up,
     log_not_read,
     mail_not_delivered,
     invitation_waiting,
@@ -45,16 +55,16 @@ pub(super) const ALL: &[Check] = &[
     signed_in,
 ];
 
-fn finding(code: &'static str, severity: Severity, sentence: impl Into<String>) -> Finding {
+pub(super) fn finding(code: &'static str, severity: Severity, sentence: impl Into<String>) -> Finding {
     Finding { code, severity, sentence: sentence.into(), at: None, fix: None }
 }
 
 impl Finding {
-    fn at(self, at: denizen_model::Timestamp) -> Self {
+    pub(super) fn at(self, at: denizen_model::Timestamp) -> Self {
         Self { at: Some(at), ..self }
     }
 
-    fn fix(self, fix: Fix) -> Self {
+    pub(super) fn fix(self, fix: Fix) -> Self {
         Self { fix: Some(fix), ..self }
     }
 }
@@ -64,9 +74,14 @@ fn bars(s: &Situation, barrier: Barrier) -> bool {
 }
 
 /// What the realm lets this user begin a sign-in with.
-fn ways_in(s: &Situation) -> impl Iterator<Item = &Authenticator> {
+pub(super) fn ways_in(s: &Situation) -> impl Iterator<Item = &Authenticator> {
     let allowed = |kind: &AuthenticatorType| s.realm.settings.sign_in_methods.contains(kind);
     s.standing.authenticators.iter().filter(move |one| allowed(&one.kind))
+}
+
+/// Names of kinds in a sentence.
+pub(super) fn named(kinds: impl IntoIterator<Item = AuthenticatorType>) -> String {
+    kinds.into_iter().map(|kind| kind.title().to_lowercase()).collect::<Vec<_>>().join(", ")
 }
 
 /// `1 time`, `3 times`.
@@ -203,21 +218,6 @@ fn actions_waiting(s: &Situation) -> Option<Finding> {
     })
 }
 
-/// An address must be confirmed by a code that the server cannot send.
-fn codes_not_sent(s: &Situation) -> Option<Finding> {
-    let ways = [
-        (RequiredAction::VerifyEmail, s.sends_mail, "email", "mail server"),
-        (RequiredAction::VerifyPhone, s.sends_sms, "phone number", "SMS gateway"),
-    ];
-    let asked = |action| s.standing.actions.contains(&action) && !s.standing.is_done(action);
-    let (_, _, what, by) = ways.into_iter().find(|(action, sends, ..)| !sends && asked(*action))?;
-    let sentence = format!(
-        "They must verify their {what} before they get where they want to go, but no {by} is configured, so that no code \
-         can be sent: verify it for them, or cancel the action."
-    );
-    Some(finding("required-code-not-sent", Severity::Blocking, sentence).fix(Fix::ReadRequiredActions))
-}
-
 /// A reset that was asked for and is not done, most of all one whose link cannot be followed any more.
 fn resets_waiting(s: &Situation) -> Option<Finding> {
     let told = |reset: &ResetRequest| {
@@ -240,25 +240,47 @@ fn resets_waiting(s: &Situation) -> Option<Finding> {
     Some(finding("resets-waiting", Severity::Information, sentence).at(first.requested_at).fix(Fix::SendReset))
 }
 
-fn has(s: &Situation, kinds: &[AuthenticatorType]) -> bool {
-    s.standing.authenticators.iter().any(|one| kinds.contains(&one.kind))
+/// They have other ways, but a password that they type is not taken.
+fn password_not_taken(s: &Situation) -> Option<Finding> {
+    let others = ways_in(s).filter(|one| one.kind != AuthenticatorType::Password && one.is_usable(s.now));
+    let others = named(others.map(|one| one.kind));
+    if others.is_empty() || s.user.kind == UserKind::Machine {
+        return None;
+    }
+    let allowed = s.realm.settings.sign_in_methods.contains(&AuthenticatorType::Password);
+    let (code, why, fix) = match (s.password(), allowed) {
+        (Some(_), true) | (None, false) => return None,
+        (Some(_), false) => {
+            ("password-not-allowed", "The realm lets nobody sign in with a password", Fix::ChangeSettings)
+        }
+        (None, true) => ("no-password", "They have no password", Fix::SetPassword),
+    };
+    Some(finding(code, Severity::Information, format!("{why}. What they can use: {others}.")).fix(fix))
 }
 
-/// Codes, links and resets by mail wait where no mail server is configured.
-fn mail_not_configured(s: &Situation) -> Option<Finding> {
-    let needed = has(s, &[AuthenticatorType::EmailCode, AuthenticatorType::MagicLink])
-        || s.resets.iter().any(|reset| reset.mail.is_some() && reset.followed_at.is_none());
-    (needed && !s.sends_mail && s.user.kind == UserKind::Human).then(|| {
-        let sentence = "No mail server is configured: codes and links by mail do not reach them.";
-        finding("no-mail-server", Severity::Information, sentence).fix(Fix::ReadMessages)
-    })
+/// Nothing from the address that they came from was looked at.
+fn address_held_back(s: &Situation) -> Option<Finding> {
+    let (ip, at, still) = s.held_back?;
+    // Where somebody is, is for those who may read it in the log too.
+    let from = if s.log.is_some() { format!("the address {ip}") } else { "the address that they came from".to_owned() };
+    let end = if still { "Nothing from there is looked at" } else { "Nothing from there was looked at" };
+    let sentence = format!(
+        "An attempt was not looked at: too much had failed from {from}. {end} for some minutes; from another network they can \
+         sign in."
+    );
+    Some(finding("address-held-back", Severity::Information, sentence).at(at).fix(Fix::ReadActivity))
 }
 
-fn sms_not_configured(s: &Situation) -> Option<Finding> {
-    (has(s, &[AuthenticatorType::SmsCode]) && !s.sends_sms).then(|| {
-        let sentence = "No SMS gateway is configured: codes by text message do not reach them.";
-        finding("no-sms-gateway", Severity::Information, sentence).fix(Fix::ReadMessages)
-    })
+/// As much as goes to one address in an hour went there.
+fn enough_sent(s: &Situation) -> Option<Finding> {
+    if s.sent_enough.is_empty() {
+        return None;
+    }
+    let sentence = format!(
+        "As much went to their address as goes there in an hour ({}): no more is sent until that is over.",
+        named(s.sent_enough.iter().copied())
+    );
+    Some(finding("enough-sent", Severity::Information, sentence).fix(Reason::TooManySent.advice().fix))
 }
 
 fn identifier_leads_elsewhere(s: &Situation) -> Option<Finding> {
@@ -291,9 +313,12 @@ fn temporary_password(s: &Situation) -> Option<Finding> {
 }
 
 fn password_reset_required(s: &Situation) -> Option<Finding> {
-    let password = s.password().filter(|password| !password.temporary)?;
-    must_update_password(&s.user, password.temporary).then(|| {
-        let sentence = "A new password is required: it is asked for at the next sign-in, after the present one.";
+    let temporary = s.password().is_some_and(|password| password.temporary);
+    (!temporary && s.user.kind == UserKind::Human && must_update_password(&s.user, temporary)).then(|| {
+        let sentence = match s.password() {
+            Some(_) => "A new password is required: it is asked for at the next sign-in, after the present one.",
+            None => "A password must be set: it is asked for at the next sign-in.",
+        };
         finding("password-reset-required", Severity::Step, sentence).fix(Fix::SendReset)
     })
 }
@@ -326,6 +351,11 @@ fn last_failures(s: &Situation) -> Option<Finding> {
     let device = last.user_agent.as_deref().map(|agent| format!(", {}", device_label(agent))).unwrap_or_default();
     let from = last.ip.as_deref().map(|ip| format!(", from {ip}")).unwrap_or_default();
     let mut sentence = format!("The last attempt failed: {}{device}{from}.", reason(last));
+    let advice = Reason::told_as(reason(last)).map(Reason::advice);
+    if let Some(advice) = advice {
+        sentence.push(' ');
+        sentence.push_str(advice.sentence);
+    }
     let mut others: Vec<(&str, usize)> = Vec::new();
     for event in failures.iter().skip(1) {
         match others.iter_mut().find(|(why, _)| *why == reason(event)) {
@@ -338,7 +368,23 @@ fn last_failures(s: &Situation) -> Option<Finding> {
         let full = failures.len() >= usize::try_from(FAILURES).unwrap_or(usize::MAX);
         sentence.push_str(&format!(" Before{}: {}.", if full { ", among others" } else { "" }, told.join(", ")));
     }
-    Some(finding("last-failures", Severity::Information, sentence).at(last.at).fix(Fix::ReadActivity))
+    let fix = advice.map_or(Fix::ReadActivity, |advice| advice.fix);
+    Some(finding("last-failures", Severity::Information, sentence).at(last.at).fix(fix))
+}
+
+/// An app or a passkey that they tried to set up was not taken.
+fn not_set_up(s: &Situation) -> Option<Finding> {
+    let event = s.log.as_ref()?.not_set_up.as_ref()?;
+    let method = event.details.get("method").and_then(Value::as_str).and_then(AuthenticatorType::from_name);
+    let what = method.map_or_else(|| "an authenticator".to_owned(), |kind| named([kind]));
+    let mut sentence = format!("Setting up did not succeed ({what}): {}.", reason(event));
+    let advice = Reason::told_as(reason(event)).map(Reason::advice);
+    if let Some(advice) = advice {
+        sentence.push(' ');
+        sentence.push_str(advice.sentence);
+    }
+    let fix = advice.map_or(Fix::ReadActivity, |advice| advice.fix);
+    Some(finding("not-set-up", Severity::Information, sentence).at(event.at).fix(fix))
 }
 
 fn log_not_read(s: &Situation) -> Option<Finding> {

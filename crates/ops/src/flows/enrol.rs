@@ -88,7 +88,7 @@ impl Ready {
             .detail("kind", "human")
             .detail("how", how);
         let more = vec![
-            self.checked.told(own.user_event(app, EventType::UserPasswordChanged, user)),
+            self.checked.told(own.user_event(app, EventType::UserPasswordChanged, user)).detail("method", how),
             own.user_event(app, EventType::UserEmailVerified, user).detail("email", email).detail("method", "link"),
         ];
         Ok((created, more))

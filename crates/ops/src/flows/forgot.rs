@@ -91,9 +91,9 @@ async fn deliver(
         let prepared = drafts::reset_password(of, reader, &made.path, made.expires_at)?;
         messages::enqueue(&mut tx, &app2, &prepared)?;
         // Anybody can ask for anybody: nobody is signed in whose act it would be.
-        let event = cx2.user_event(&app2, EventType::UserForgotPassword, &user);
-        let client = request.as_ref().map(|request| request.client_id.clone()).unwrap_or_default();
-        Ok(tx.commit(Events::from(event.detail("client", client)), Ok(()))?)
+        let mut event = cx2.user_event(&app2, EventType::UserForgotPassword, &user).detail("method", "mail");
+        event.client_id = request.as_ref().map(|request| request.client_id.clone());
+        Ok(tx.commit(Events::from(event), Ok(()))?)
     })
     .await
 }

@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use denizen_model::{locales::Language, messages::Template, users::NewHuman, validation::FieldErrors};
+use denizen_model::{
+    events::NewEvent, locales::Language, messages::Template, users::NewHuman, validation::FieldErrors,
+};
 use denizen_store::{self as store, Events};
 use serde::{Deserialize, Serialize};
 
@@ -125,13 +127,15 @@ pub async fn complete(
     let ready = Ready::check(app, cx, &realm.realm, new, typed.password).await?;
     let enrolled = ready.enrolled();
     let (app2, cx2, id, hash) = (app.clone(), cx.clone(), realm.realm.id, hash_token(token));
+    let client = pending.request.as_ref().map(|request| request.client_id.clone());
     app.write(cx, move |mut tx| {
         let used: Option<Opened<Pending>> = action_tokens::use_up(&mut tx, id, Purpose::Register, &hash, cx2.now)?;
         if used.is_none() {
             return Err(action_tokens::gone());
         }
         let (created, more) = ready.store_in(&mut tx, &app2, &ready.own(&cx2), "registration")?;
-        Ok(tx.commit(Events::new(created, more), ())?)
+        let through = |event| NewEvent { client_id: client.clone(), ..event };
+        Ok(tx.commit(Events::new(through(created), more.into_iter().map(through).collect::<Vec<_>>()), ())?)
     })
     .await?;
     let same = cookie.is_some_and(|cookie| hash_token(cookie) == pending.browser);

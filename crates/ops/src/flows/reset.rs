@@ -16,19 +16,23 @@
 use std::time::Duration;
 
 use denizen_model::{
-    RealmId, ResetRequestId, Timestamp, UserId, authenticators::AuthenticatorType, events::EventType,
-    realms::RealmSettings, reset_requests::ResetKind, users::User,
+    RealmId, ResetRequestId, Timestamp, UserId,
+    authenticators::AuthenticatorType,
+    events::{EventType, NewEvent},
+    realms::RealmSettings,
+    reset_requests::ResetKind,
+    users::User,
 };
 use denizen_store::{self as store, Events, ReadTx, WriteTx};
 use serde::{Deserialize, Serialize};
 
 use super::{
     rules::{barriers, must_update_password},
-    sign_in::Flow,
+    sign_in::{Flow, reason::Reason},
 };
 use crate::{
-    Actor, App, Cx, RealmState, Result,
-    action_tokens::{self, Fresh, Opened, Purpose},
+    Actor, App, Cx, Error, RealmState, Result,
+    action_tokens::{self, Dead, Fresh, Opened, Purpose},
     authenticators::with_addresses,
     crypto::hash_token,
     cx::Detail,
@@ -115,10 +119,57 @@ pub async fn look(
     token: &str,
 ) -> Result<(String, Option<String>)> {
     let found = action_tokens::find::<ResetLink>(app, realm.realm.id, Purpose::Reset(kind), token, cx.now).await?;
-    let opened = found.ok_or_else(action_tokens::gone)?;
     let id = realm.realm.id;
-    let user = app.db().peek(move |tx| holder(tx, id, &opened)).await?.ok_or_else(action_tokens::gone)?;
-    Ok((user.username, user.locale))
+    let user = match found {
+        Some(opened) => app.db().peek(move |tx| holder(tx, id, &opened)).await?,
+        None => None,
+    };
+    match user {
+        Some(user) => Ok((user.username, user.locale)),
+        None => Err(refuse(app, cx, realm, kind, token).await?),
+    }
+}
+
+/// Records why a link that was one does not work; of one that was replaced or taken back, or never was one, nothing is
+/// known. Answers what is said, which is the same for all.
+async fn refuse(app: &App, cx: &Cx, realm: &RealmState, kind: ResetKind, token: &str) -> Result<Error> {
+    let held = app.limits().holds(cx.ip, cx.now);
+    app.limits().note_failure(cx.ip, cx.now);
+    if held {
+        return Ok(action_tokens::gone());
+    }
+    let (id, now, secret, purpose) = (realm.realm.id, cx.now, token.to_owned(), Purpose::Reset(kind));
+    let known = app
+        .db()
+        .peek(move |tx| {
+            let known = match action_tokens::find_dead::<ResetLink>(tx, id, purpose, &secret, now)? {
+                Some((opened, Dead::Used)) => Some((opened, Reason::UsedLink.as_str())),
+                Some((opened, Dead::Expired)) => Some((opened, Reason::ExpiredLink.as_str())),
+                None => action_tokens::find_in::<ResetLink>(tx, id, purpose, &secret, now)?
+                    .map(|opened| (opened, Reason::AddressChanged.as_str())),
+            };
+            let Some((opened, reason)) = known else { return Ok(None) };
+            let user = opened.user_id.map(|user| store::users::find(tx, id, user)).transpose()?.flatten();
+            Ok::<_, Error>(user.map(|user| (user, opened.data, reason)))
+        })
+        .await?;
+    let Some((user, link, reason)) = known else { return Ok(action_tokens::gone()) };
+    let reason = barriers(&user).next().map_or(reason, |barrier| Reason::Barred(barrier).as_str());
+    let event = cx.user_event(app, EventType::UserResetLinkFollowed, &user).failed(reason);
+    let event = of_link(event.detail("type", kind.as_str()), &link);
+    app.write(cx, move |tx| Ok(tx.commit(Events::from(event.clone()), ())?)).await?;
+    Ok(action_tokens::gone())
+}
+
+/// An event with what a link says of itself.
+fn of_link(event: NewEvent, link: &ResetLink) -> NewEvent {
+    let event = event.detail("asked_by", if link.reset_request.is_some() { "administrator" } else { "user" });
+    let mut event = match link.reset_request {
+        Some(id) => event.detail("reset_request_id", id.to_string()),
+        None => event,
+    };
+    event.client_id = link.request.as_ref().map(|request| request.client_id.clone());
+    event
 }
 
 /// Uses a link up and begins the sign-in that it leads to: its first page is the one that [`look`](super::sign_in::look)
@@ -134,6 +185,8 @@ pub async fn follow(
     token: &str,
     cookie: Option<&str>,
 ) -> Result<Flow> {
+    // What does not work any more is told by the log; what stops working at this very moment is refused below.
+    look(app, cx, realm, kind, token).await?;
     let (app2, cx2, hash) = (app.clone(), cx.clone(), hash_token(token));
     let (id, settings) = (realm.realm.id, realm.realm.settings.clone());
     let (user, link, password_first) = app
@@ -150,14 +203,8 @@ pub async fn follow(
             let password_first = kind != ResetKind::Password && keeps_password(&mut tx, &settings, &user, cx2.now)?;
             // Whoever has the link was given it: it went to the user's address, or an agent handed it over.
             let own = cx2.acting_as(Actor::User(user.id, user.display_name().to_owned()));
-            let event = own
-                .user_event(&app2, EventType::UserResetLinkFollowed, &user)
-                .detail("type", kind.as_str())
-                .detail("asked_by", if link.reset_request.is_some() { "administrator" } else { "user" });
-            let event = match link.reset_request {
-                Some(id) => event.detail("reset_request_id", id.to_string()),
-                None => event,
-            };
+            let event = own.user_event(&app2, EventType::UserResetLinkFollowed, &user);
+            let event = of_link(event.detail("type", kind.as_str()), &link);
             Ok(tx.commit(Events::from(event), (user, link, password_first))?)
         })
         .await?;

@@ -17,6 +17,9 @@ pub enum Barrier {
 }
 
 impl Barrier {
+    /// Every one.
+    pub const ALL: &[Self] = &[Self::Machine, Self::Disabled];
+
     /// The reason as a failed sign-in's event tells it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -13,7 +13,7 @@
 //! * [`actions`]: what is required before the destination;
 //! * [`details`]: what is required of the user's record;
 //! * [`advance`]: what comes next, and the session at the end;
-//! * [`failures`]: what becomes of a failed attempt;
+//! * [`failures`]: what becomes of a failed attempt; [`reason`]: why it failed, and what helps;
 //! * [`confirm`]: the password once more, of somebody who is signed in.
 //! * [`resetting`]: a sign-in that began with the link of a reset.
 
@@ -26,6 +26,7 @@ mod failures;
 mod flow;
 pub mod passkey;
 mod password;
+pub(crate) mod reason;
 mod resetting;
 mod second_factor;
 

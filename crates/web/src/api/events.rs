@@ -3,6 +3,7 @@
 use axum::Json;
 use denizen_model::{
     EventId, SessionId, Timestamp,
+    devices::device_label,
     events::{ActorRef, Event, EventQuery, EventType, Outcome, SubjectRef},
     pages::{Cursor, CursorKey},
     permissions::markers::AuditRead,
@@ -51,6 +52,8 @@ pub(crate) struct EventView {
     place: Option<String>,
     /// With which user agent.
     user_agent: Option<String>,
+    /// The device and browser that the user agent tells of, such as `Firefox on macOS`.
+    device: Option<String>,
     /// What else was kept: before and after, reasons.
     details: Map<String, Value>,
     /// The chain of hashes it stands in, 0 to 15.
@@ -76,6 +79,7 @@ impl From<Event> for EventView {
             session_id,
             ip,
             place,
+            device: user_agent.as_deref().map(device_label),
             user_agent,
             details,
             chain,

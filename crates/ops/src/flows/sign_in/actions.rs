@@ -25,7 +25,7 @@ use crate::{
     crypto::{Secret, totp::TotpSecret},
     cx::Detail,
     flows::rules::{Next, Standing},
-    passwords,
+    passwords, sessions,
     users::prepare_password,
 };
 
@@ -88,6 +88,9 @@ pub async fn update_password_step(
     let prepared = prepare_password(app, cx.now, NewPassword::Set(new)).await?;
     let (replacement, _) = prepared.ok_or_else(|| Error::internal("no password to store"))?;
     let (app2, own, flow2, put) = (app.clone(), own(cx, &user), flow.clone(), replacement.clone());
+    // Whoever helps themselves to a new password may do so because somebody else has the old one. Of what an agent asks
+    // for, the agent has decided.
+    let ends_sessions = flow.is_self_help();
     app.write(cx, move |mut tx| {
         let user = store::users::find(&mut tx, user.realm_id, user.id)?.ok_or_else(flow_expired)?;
         let before = store::authenticators::find_password(&mut tx, user.id)?;
@@ -97,8 +100,11 @@ pub async fn update_password_step(
         let completed = flow2.complete_in(&mut tx, &user, ResetKind::Password)?;
         replace_password(&mut tx, &own, &user, &put)?;
         let event = checked.told(own.user_event(&app2, EventType::UserPasswordResetCompleted, &user));
-        let event = told(event, completed);
-        Ok(tx.commit(Events::from(complete(event, client_of(&flow2).as_deref(), None)), ())?)
+        let client = client_of(&flow2);
+        let event = complete(told(event, completed), client.as_deref(), None);
+        let ended = if ends_sessions { sessions::revoke_all_in(&mut tx, &app2, &own, &user)? } else { None };
+        let more: Vec<_> = ended.into_iter().map(|(_, event)| complete(event, client.as_deref(), None)).collect();
+        Ok(tx.commit(Events::new(event, more), ())?)
     })
     .await?;
     flow = flow.reset_done(ResetKind::Password);
@@ -172,6 +178,10 @@ pub async fn configure_otp_step(
     };
     let secret: TotpSecret = flow.totp().ok_or_else(flow_expired)?;
     let Some(step) = secret.check(code.expose(), cx.now) else {
+        let own = own(cx, &standing.user);
+        let event = totp::not_set_up(app, &own, &standing.user).detail("required", true);
+        let event = complete(event, client_of(&flow).as_deref(), None);
+        app.write(&own, move |tx| Ok(tx.commit(Events::from(event.clone()), ())?)).await?;
         return Ok(Step::Wrong(FieldErrors::one("code", "sign_in.code.wrong")));
     };
     let user = standing.user.clone();

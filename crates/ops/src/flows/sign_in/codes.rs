@@ -10,7 +10,7 @@
 use std::{sync::Arc, time::Duration};
 
 use denizen_model::{
-    AuthenticatorId, RealmId, Timestamp,
+    AuthenticatorId, RealmId, Timestamp, UserId,
     authenticators::{Authenticator, AuthenticatorType},
     events::{EventType, NewEvent},
     messages::Template,
@@ -23,13 +23,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Flow, Step,
+    actions::client_of,
     advance::{advance, standing},
-    failures::{Attempt, Reason},
+    failures::{Attempt, Reason, complete},
     flow_expired,
 };
 use crate::{
     Actor, App, Cx, Error, RealmState, Result,
-    action_tokens::{self, Fresh, Opened, Purpose},
+    action_tokens::{self, Dead, Fresh, Opened, Purpose},
     authenticators::with_addresses,
     crypto::{Prefix, Rng, Secret, Token, hash_token},
     cx::Detail,
@@ -44,8 +45,8 @@ use crate::{
 /// How long a code works, and a link.
 pub(super) const VALID_FOR: Duration = Duration::from_secs(600);
 /// So many go to one address in an [`HOUR`], by each way, so that nobody can fill somebody's mailbox.
-pub(super) const AT_MOST: u64 = 6;
-pub(super) const HOUR: Duration = Duration::from_secs(3600);
+pub(crate) const AT_MOST: u64 = 6;
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
 /// What was sent, as the page knows it that waits for it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -120,7 +121,7 @@ pub fn sent_ways(app: &App, realm: &RealmState) -> Vec<AuthenticatorType> {
     methods.filter(|kind| kind.comes_with_address() && can_send(app, *kind)).collect()
 }
 
-pub(super) fn template(kind: AuthenticatorType) -> Template {
+pub(crate) fn template(kind: AuthenticatorType) -> Template {
     match kind {
         AuthenticatorType::MagicLink => Template::MagicLink,
         AuthenticatorType::SmsCode => Template::SmsCode,
@@ -129,7 +130,7 @@ pub(super) fn template(kind: AuthenticatorType) -> Template {
 }
 
 /// Where this way sends to.
-pub(super) fn address(user: &User, kind: AuthenticatorType) -> Option<&str> {
+pub(crate) fn address(user: &User, kind: AuthenticatorType) -> Option<&str> {
     match kind {
         AuthenticatorType::SmsCode => user.phone.as_deref(),
         _ => user.email.as_deref(),
@@ -287,18 +288,18 @@ pub async fn check_code_step(
     if let Some(refusal) = attempt.refusal().await? {
         return Ok(refusal);
     }
-    let (id, now, row, hash) = (realm.realm.id, cx.now, sent.id, sent.hash(code.expose()));
-    let hash2 = hash.clone();
-    let owner =
-        app.db().peek(move |tx| Ok::<_, Error>(store::one_time_codes::find_owner(tx, id, row, &hash2, now)?)).await?;
+    let (id, now, hash) = (realm.realm.id, cx.now, sent.hash(code.expose()));
+    let (sent2, hash2, whose) = (sent.clone(), hash.clone(), user.as_ref().map(|user| user.id));
+    let wrong = app.db().peek(move |tx| why_wrong(tx, id, whose, &sent2, &hash2, now)).await?;
     let Some(user) = &user else { return attempt.failed(Reason::UnknownUser).await };
-    if owner != Some(user.id) {
-        return attempt.failed(Reason::WrongCode).await;
+    if let Some(reason) = wrong {
+        return attempt.failed(reason).await;
     }
     if let Some(barrier) = barriers(user).next() {
         return attempt.failed(Reason::Barred(barrier)).await;
     }
-    let taken = take(app, cx, realm, user, &sent, hash).await?;
+    let client = client_of(&flow);
+    let taken = take(app, cx, realm, user, (&sent, hash), client).await?;
     let authenticator = match taken {
         Ok(authenticator) => authenticator,
         Err(reason) => return attempt.failed(reason).await,
@@ -312,14 +313,32 @@ pub async fn check_code_step(
     advance(app, cx, realm, flow).await
 }
 
+/// Why a code that was typed does not count; nothing where it does. It is not used by that.
+pub(super) fn why_wrong(
+    tx: &mut ReadTx<'_>,
+    realm: RealmId,
+    whose: Option<UserId>,
+    sent: &Sent,
+    hash: &str,
+    now: Timestamp,
+) -> Result<Option<Reason>> {
+    let found = store::one_time_codes::find(tx, realm, sent.id, hash)?;
+    Ok(match found.filter(|code| Some(code.user_id) == whose) {
+        None => Some(Reason::WrongCode),
+        Some(code) if code.is_used => Some(Reason::UsedCode),
+        Some(code) if code.expires_at <= now => Some(Reason::ExpiredCode),
+        Some(_) => None,
+    })
+}
+
 /// Uses the code up. Whoever read it has the address it went to.
 async fn take(
     app: &App,
     cx: &Cx,
     realm: &RealmState,
     user: &User,
-    sent: &Sent,
-    hash: String,
+    (sent, hash): (&Sent, String),
+    client: Option<String>,
 ) -> Result<std::result::Result<AuthenticatorId, Reason>> {
     let (app2, cx2, place, who, sent) = (app.clone(), cx.clone(), realm.realm.clone(), user.clone(), sent.clone());
     app.write(cx, move |mut tx| {
@@ -328,14 +347,16 @@ async fn take(
             return Ok(tx.unaudited("the failure has its event", Err(Reason::UsedCode))?);
         };
         let user = store::users::find(&mut tx, place.id, who.id)?.ok_or_else(flow_expired)?;
-        let authenticator = usable_in(&mut tx, &place.settings, &user, sent.kind, cx2.now)?;
-        let Some(authenticator) = authenticator.filter(|_| address(&user, sent.kind) == Some(went_to.as_str())) else {
+        if address(&user, sent.kind) != Some(went_to.as_str()) {
+            return Ok(tx.unaudited("the failure has its event", Err(Reason::AddressChanged))?);
+        }
+        let Some(authenticator) = usable_in(&mut tx, &place.settings, &user, sent.kind, cx2.now)? else {
             return Ok(tx.unaudited("the failure has its event", Err(Reason::NotUsable))?);
         };
         let own = cx2.acting_as(Actor::User(user.id, user.display_name().to_owned()));
         let confirmed = confirm_in(&mut tx, &app2, &own, &user, sent.kind, "code")?;
         Ok(match confirmed {
-            Some(event) => tx.commit(Events::from(event), Ok(authenticator.id))?,
+            Some(event) => tx.commit(Events::from(complete(event, client.as_deref(), None)), Ok(authenticator.id))?,
             None => tx.unaudited("the sign-in that it is for has its event", Ok(authenticator.id))?,
         })
     })
@@ -381,10 +402,47 @@ fn holder(tx: &mut ReadTx<'_>, realm: RealmId, opened: &Opened<SignInLink>) -> R
 /// When the link does not work, whatever the reason.
 pub async fn look_at_link(app: &App, cx: &Cx, realm: &RealmState, token: &str) -> Result<(String, Option<String>)> {
     let found = action_tokens::find::<SignInLink>(app, realm.realm.id, Purpose::SignIn, token, cx.now).await?;
-    let opened = found.ok_or_else(action_tokens::gone)?;
     let id = realm.realm.id;
-    let user = app.db().peek(move |tx| holder(tx, id, &opened)).await?.ok_or_else(action_tokens::gone)?;
-    Ok((user.username, user.locale))
+    let user = match found {
+        Some(opened) => app.db().peek(move |tx| holder(tx, id, &opened)).await?,
+        None => None,
+    };
+    match user {
+        Some(user) => Ok((user.username, user.locale)),
+        None => Err(refuse_link(app, cx, realm, token).await?),
+    }
+}
+
+/// Records why a link that was one does not work; of a text that never was one nothing is known. Answers what is said,
+/// which is the same for all.
+async fn refuse_link(app: &App, cx: &Cx, realm: &RealmState, token: &str) -> Result<Error> {
+    if app.limits().holds(cx.ip, cx.now) {
+        return Ok(action_tokens::gone());
+    }
+    let (id, now, secret) = (realm.realm.id, cx.now, token.to_owned());
+    let known = app
+        .db()
+        .peek(move |tx| {
+            if let Some((opened, why)) = action_tokens::find_dead::<SignInLink>(tx, id, Purpose::SignIn, &secret, now)?
+            {
+                let reason = match why {
+                    Dead::Used => Reason::UsedLink,
+                    Dead::Expired => Reason::ExpiredLink,
+                };
+                return Ok::<_, Error>(Some((opened, reason)));
+            }
+            let alive = action_tokens::find_in::<SignInLink>(tx, id, Purpose::SignIn, &secret, now)?;
+            Ok(alive.map(|opened| (opened, Reason::AddressChanged)))
+        })
+        .await?;
+    let Some((opened, reason)) = known else { return Ok(action_tokens::gone()) };
+    let Some(whose) = opened.user_id else { return Ok(action_tokens::gone()) };
+    let user = app.db().peek(move |tx| Ok::<_, Error>(store::users::find(tx, id, whose)?)).await?;
+    let mut flow = Flow::new(cx.now, opened.data.request, None);
+    flow.identifier = user.as_ref().map(|user| user.username.clone());
+    let kind = AuthenticatorType::MagicLink;
+    Attempt { app, cx, realm, flow: &flow, user: user.as_ref(), kind }.note(reason).await?;
+    Ok(action_tokens::gone())
 }
 
 /// Uses a link up, and signs in or asks for what is next. `flow` is of the browser's cookies; `cookie` is the one that it
@@ -404,6 +462,8 @@ pub async fn follow_link_step(
     if !realm.realm.settings.sign_in_methods.contains(&kind) || Token::parse(token, Prefix::Bare).is_none() {
         return Err(action_tokens::gone());
     }
+    // What does not work any more is told by the log; what stops working at this very moment is refused below.
+    look_at_link(app, cx, realm, token).await?;
     let (app2, cx2, place, hash) = (app.clone(), cx.clone(), realm.realm.clone(), hash_token(token));
     let (user, link, usable) = app
         .write(cx, move |mut tx| {
@@ -418,8 +478,9 @@ pub async fn follow_link_step(
                 None => None,
             };
             let answer = (user, opened.data, usable);
+            let client = answer.1.request.as_ref().map(|request| request.client_id.clone());
             Ok(match confirmed {
-                Some(event) => tx.commit(Events::from(event), answer)?,
+                Some(event) => tx.commit(Events::from(complete(event, client.as_deref(), None)), answer)?,
                 None => tx.unaudited("the sign-in that it is for has its event", answer)?,
             })
         })

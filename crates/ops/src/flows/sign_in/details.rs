@@ -19,7 +19,7 @@ use super::{
     Flow, Step,
     actions::{asked, client_of, own},
     advance::advance,
-    codes::{AT_MOST, HOUR, Sent, VALID_FOR, address, can_send, confirm_in, six_digits, template},
+    codes::{AT_MOST, HOUR, Sent, VALID_FOR, address, can_send, confirm_in, six_digits, template, why_wrong},
     failures::{Attempt, Reason, complete},
     flow_expired,
 };
@@ -178,12 +178,12 @@ pub async fn send_confirmation_step(
     app.sent_from().note_failure(cx.ip, cx.now);
     let (sent, code) = (Sent::new(app, cx, kind), six_digits(app.rng()));
     let (hash, masked, id) = (sent.hash(code.expose()), shown(&user, kind), sent.id());
-    let (app2, cx2, place) = (app.clone(), cx.clone(), realm.realm.clone());
+    let (app2, cx2, place, user) = (app.clone(), cx.clone(), realm.realm.clone(), user.clone());
     let done = app
         .write(cx, move |mut tx| {
             let to = address(&user, kind).unwrap_or_default();
             if store::messages::count_to(&mut tx, place.id, to, template(kind), cx2.now.minus(HOUR))? >= AT_MOST {
-                return Ok(tx.unaudited("nothing was sent", false)?);
+                return Ok(tx.unaudited("the failure has its event", false)?);
             }
             let expires_at = cx2.now.plus(VALID_FOR);
             let new = NewCode { id, user_id: user.id, kind, destination: to, code_hash: &hash, expires_at };
@@ -199,6 +199,7 @@ pub async fn send_confirmation_step(
         })
         .await?;
     if !done {
+        attempt.note(Reason::TooManySent).await?;
         return Ok(Step::Wrong(FieldErrors::one("form", "sign_in.verify.enough")));
     }
     let details = Some(Details::Address { kind, masked, sent: Some(sent) });
@@ -231,21 +232,24 @@ pub async fn confirm_address_step(
     };
     let (app2, own, who, hash) = (app.clone(), own(cx, &user), user.clone(), sent.hash(code.expose()));
     let client = client_of(&flow);
-    let right = app
+    let taken = app
         .write(cx, move |mut tx| {
             let user = store::users::find(&mut tx, who.realm_id, who.id)?.ok_or_else(flow_expired)?;
+            if let Some(reason) = why_wrong(&mut tx, user.realm_id, Some(user.id), &sent, &hash, own.now)? {
+                return Ok(tx.unaudited("the failure has its event", Err(reason))?);
+            }
             let to = store::one_time_codes::use_up(&mut tx, user.realm_id, user.id, sent.id(), &hash, own.now)?;
             // An address that was changed since is not the one that somebody has read the code at.
             if to.is_none() || to.as_deref() != address(&user, kind) {
-                return Ok(tx.unaudited("the failure has its event", false)?);
+                return Ok(tx.unaudited("the failure has its event", Err(Reason::AddressChanged))?);
             }
             let event = confirm_in(&mut tx, &app2, &own, &user, kind, "code")?.ok_or_else(Error::changed)?;
             let event = event.detail("required", true);
-            Ok(tx.commit(Events::from(complete(event, client.as_deref(), None)), true)?)
+            Ok(tx.commit(Events::from(complete(event, client.as_deref(), None)), Ok(()))?)
         })
         .await?;
-    if !right {
-        return attempt.failed(Reason::WrongCode).await;
+    if let Err(reason) = taken {
+        return attempt.failed(reason).await;
     }
     advance(app, cx, realm, Flow { details: None, ..flow }).await
 }

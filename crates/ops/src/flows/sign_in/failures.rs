@@ -11,10 +11,10 @@ use denizen_model::{
 };
 use denizen_store::{self as store, Events, WriteTx};
 
+pub(super) use super::reason::Reason;
 use super::{Flow, Step};
 use crate::{
     App, Cx, RealmState, Result,
-    crypto::webauthn::Refusal,
     cx::{Detail, user_subject},
     flows::rules::Barrier,
     lockouts::subject,
@@ -24,49 +24,8 @@ use crate::{
     },
 };
 
-/// Why a sign-in failed, for the event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reason {
-    UnknownUser,
-    Barred(Barrier),
-    NoPassword,
-    NotUsable,
-    NotAllowed,
-    WrongPassword,
-    WrongCode,
-    UsedCode,
-    NoAddress,
-    TooManySent,
-    UnknownPasskey,
-    AnothersPasskey,
-    Passkey(Refusal),
-    UsedPasskey,
-    Locked,
-    TooManyFromAddress,
-}
-
-impl Reason {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::UnknownUser => "unknown identifier",
-            Self::Barred(barrier) => barrier.as_str(),
-            Self::NoPassword => "the user has no password",
-            Self::NotUsable => "the authenticator is locked or switched off",
-            Self::NotAllowed => "the realm does not let people sign in this way",
-            Self::WrongPassword => "wrong password",
-            Self::WrongCode => "wrong code",
-            Self::UsedCode => "the code was used before",
-            Self::UnknownPasskey => "a passkey that nobody in this realm has",
-            Self::AnothersPasskey => "the passkey is another user's",
-            Self::Passkey(refusal) => refusal.as_str(),
-            Self::UsedPasskey => "the passkey's answer was used before",
-            Self::NoAddress => "the user has no address for it",
-            Self::TooManySent => "too much was sent to this address already",
-            Self::Locked => "locked after too many failures",
-            Self::TooManyFromAddress => "too many failures from this address",
-        }
-    }
-}
+/// Why a rule has locked passwords or codes, for the event.
+const TOO_MANY: &str = "too many failures";
 
 /// The rule a kind of failure is under.
 fn rule(settings: &RealmSettings, kind: LockoutKind) -> &LockoutRule {
@@ -131,6 +90,10 @@ impl Attempt<'_> {
     /// the same time and is the same for accounts that do not exist.
     pub(super) async fn refusal(&self) -> Result<Option<Step>> {
         if self.app.limits().hold(self.cx.ip, self.cx.now).await {
+            // No event for each of what may be thousands; a diagnosis knows the latest all the same.
+            if let Some(user) = self.user {
+                self.app.limits().note_held_back(user.id, self.cx.ip, self.cx.now);
+            }
             return Ok(Some(Step::Wrong(FieldErrors::one(field(self.kind), "sign_in.too_many"))));
         }
         let Some(kind) = self.kind.lockout() else { return Ok(None) };
@@ -186,6 +149,7 @@ impl Attempt<'_> {
                             let event = cx.user_event(&app, EventType::UserAuthenticatorLocked, user);
                             let until = lockout.locked_until.map(|at| at.to_string()).unwrap_or_default();
                             let event = event.detail("method", kind.as_str()).detail("until", until);
+                            let event = event.detail("reason", TOO_MANY).detail("failures", rule.attempts);
                             events.push(complete(event, client.as_deref(), None));
                             tell_locked(&mut tx, (&app, &cx, &place), user, lockout.locked_until)?;
                         }

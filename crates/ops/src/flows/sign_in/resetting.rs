@@ -88,6 +88,12 @@ impl Flow {
         self
     }
 
+    /// Whether it began with a link to a new password that somebody asked for themselves.
+    pub(super) fn is_self_help(&self) -> bool {
+        let resetting = self.resetting.as_ref();
+        resetting.is_some_and(|resetting| resetting.kind == ResetKind::Password && resetting.request.is_none())
+    }
+
     /// Notes in the transaction of a step that a reset is done, whatever it was that asked for it. Answers how events
     /// tell by what way: `link` or `sign-in`, and the agent's request that waited.
     ///

@@ -7,6 +7,7 @@ use denizen_store as store;
 
 use super::{
     Flow, Step,
+    actions::client_of,
     advance::{advance, standing},
     failures::{Attempt, Reason},
     flow_expired,
@@ -49,7 +50,10 @@ pub async fn check_second_factor_step(
     let stored: Vec<_> = stored.into_iter().filter(|one| one.authenticator.is_usable(now)).collect();
     let taken = match kind {
         AuthenticatorType::Totp => totp::take(app, cx, &stored, code).await?,
-        AuthenticatorType::RecoveryCodes => recovery_codes::take(app, cx, &standing.user, &stored, code).await?,
+        AuthenticatorType::RecoveryCodes => {
+            let client = client_of(&flow);
+            recovery_codes::take(app, cx, &standing.user, &stored, code, client.as_deref()).await?
+        }
         _ => return Err(flow_expired()),
     };
     let used = match taken {

@@ -15,6 +15,7 @@ mod pages;
 mod passkeys;
 mod passwords;
 mod profile;
+mod reasons;
 mod resets;
 mod safety;
 mod sessions;

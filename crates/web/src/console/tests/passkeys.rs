@@ -9,12 +9,15 @@ use denizen_model::{
     events::{EventQuery, EventType, Outcome},
     realms::{RealmSettings, SecondFactor},
 };
-use denizen_ops::{events, realms};
+use denizen_ops::{diagnosis::Fix, events, realms};
 use http::StatusCode;
 use serde_json::Value;
 
 use self::device::{Device, PRESENT};
-use super::support::{Browser, OWNER, PASSWORD, Page, Server};
+use super::{
+    reasons::{failed, guest, open_server, succeeded},
+    support::{Browser, OWNER, PASSWORD, Page, Server},
+};
 
 const ANA: &str = "ana@example.com";
 const WRONG: &str = "This passkey did not work here.";
@@ -419,4 +422,26 @@ async fn an_address_without_a_name_has_no_passkeys() {
     let mut browser = server.browser();
     password(&mut browser, ANA).await.is(StatusCode::SEE_OTHER);
     browser.get("/realms/main/account/passkeys").await.is(StatusCode::OK).sees("cannot be used at this address");
+}
+
+#[tokio::test]
+async fn a_passkey_is_told_with_application_and_device_whether_it_lets_in_or_not() {
+    let server = open_server().await;
+    let ana = server.person(ANA, "Ana", None).await;
+    let mut device = Device::new();
+    add(&server, ANA, &mut device).await;
+    server.pass(Duration::from_secs(1));
+    let mut browser = guest(&server);
+    let form_of = form(&browser.open("/admin/main/users").await);
+    let answer = device.answer(&form_of.options);
+    let done = send(&mut browser, &form_of, &answer).await;
+    succeeded(&server, ana, &done, "passkey").await;
+    send(&mut browser, &form_of, &answer).await.is(StatusCode::UNPROCESSABLE_ENTITY);
+    failed(&server, ana, "passkey", "the passkey's answer was used before", Fix::ReadActivity).await;
+    device.flags = PRESENT;
+    let mut browser = guest(&server);
+    let form_of = form(&browser.open("/admin/main/users").await);
+    let answer = device.answer(&form_of.options);
+    send(&mut browser, &form_of, &answer).await.is(StatusCode::UNPROCESSABLE_ENTITY);
+    failed(&server, ana, "passkey", "the device did not verify its user", Fix::SendReset).await;
 }

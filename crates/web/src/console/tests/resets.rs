@@ -24,7 +24,7 @@ const ANA: &str = "ana@example.com";
 const NEW: &str = "another long horse battery";
 
 /// Asks for a reset by hand-over; answers the path of the link.
-async fn link(server: &Server, user: UserId, kind: ResetKind, terminate_sessions: bool) -> String {
+pub(super) async fn link(server: &Server, user: UserId, kind: ResetKind, terminate_sessions: bool) -> String {
     let cx = server.system();
     let main = server.app.main_realm().await.unwrap().realm.id;
     let new = NewResetRequests { kinds: vec![kind], terminate_sessions, delivery: Delivery::Link };
@@ -34,20 +34,20 @@ async fn link(server: &Server, user: UserId, kind: ResetKind, terminate_sessions
 }
 
 /// What a person does with a link: looks at its page, and goes on.
-async fn follow(browser: &mut Browser<'_>, link: &str) -> Page {
+pub(super) async fn follow(browser: &mut Browser<'_>, link: &str) -> Page {
     let page = browser.get(link).await;
     page.is(StatusCode::OK);
     let token = page.hidden("token");
     browser.post(link.split('?').next().unwrap(), &[("token", &token)]).await
 }
 
-async fn choose_password(browser: &mut Browser<'_>, page: &Page, new: &str) -> Page {
+pub(super) async fn choose_password(browser: &mut Browser<'_>, page: &Page, new: &str) -> Page {
     let flow = page.hidden("flow");
     let fields = [("flow", flow.as_str()), ("password", new), ("password_again", new)];
     browser.post("/realms/main/sign-in/update-password", &fields).await
 }
 
-async fn settings(server: &Server, change: impl FnOnce(&mut RealmSettings)) {
+pub(super) async fn settings(server: &Server, change: impl FnOnce(&mut RealmSettings)) {
     let cx = server.system();
     let realm = server.app.main_realm().await.unwrap();
     let mut settings = realm.realm.settings.clone();
