@@ -34,6 +34,7 @@ pub(crate) struct Server {
     key: Option<String>,
     master_key: Option<String>,
     smtp_url: Option<String>,
+    sms_url: Option<String>,
 }
 
 impl Server {
@@ -52,6 +53,7 @@ impl Server {
             key: None,
             master_key: None,
             smtp_url: None,
+            sms_url: None,
         }
     }
 
@@ -103,6 +105,12 @@ impl Server {
         self
     }
 
+    /// Gives it an SMS gateway.
+    pub(crate) fn texting_by(mut self, url: &str) -> Self {
+        self.sms_url = Some(url.to_owned());
+        self
+    }
+
     fn log_path(&self) -> PathBuf {
         self.database.folder().join(format!("server-{}.log", self.port))
     }
@@ -142,6 +150,7 @@ impl Server {
             .env("DENIZEN_OWNER_EMAIL", OWNER_EMAIL)
             .env("DENIZEN_OWNER_PASSWORD", OWNER_PASSWORD)
             .envs(self.smtp_url.iter().map(|url| ("DENIZEN_SMTP_URL", url)))
+            .envs(self.sms_url.iter().map(|url| ("DENIZEN_SMS_URL", url)))
             .env("DENIZEN_MAIL_FROM", "Denizen <no-reply@example.com>")
             .stdout(self.log_file())
             .stderr(self.log_file());
