@@ -56,17 +56,24 @@ const WIDEST: &str = "
     return far ? far[1].outerHTML.slice(0, 120) + ' ends at ' + far[0] : '';
 ";
 
-/// Text that is cut off without an ellipsis, by itself or by something around it that does not scroll.
+/// Text that is cut off without an ellipsis, by itself or by something around it that does not scroll, and text that lies
+/// over other text in its row.
 const CUT_OFF: &str = "
     const shown = one => one.checkVisibility({ visibilityProperty: true, opacityProperty: true });
     // What is there for screen readers alone takes no room.
-    const room = one => {
+    const room = (one, clipped) => {
         const boxes = [], walker = document.createTreeWalker(one, NodeFilter.SHOW_TEXT);
         for (let text = walker.nextNode(); text; text = walker.nextNode()) {
             if (!text.data.trim() || text.parentElement.closest('.sr-only') || !shown(text.parentElement)) continue;
             const range = document.createRange();
             range.selectNodeContents(text);
-            boxes.push(range.getBoundingClientRect());
+            let { left, right } = range.getBoundingClientRect();
+            for (let up = text.parentElement; clipped && up !== one.parentElement; up = up.parentElement) {
+                if (getComputedStyle(up).overflowX === 'visible') continue;
+                const box = up.getBoundingClientRect();
+                [left, right] = [Math.max(left, box.left), Math.min(right, box.right)];
+            }
+            boxes.push({ left, right });
         }
         return { left: Math.min(...boxes.map(box => box.left)), right: Math.max(...boxes.map(box => box.right)) };
     };
@@ -82,6 +89,15 @@ const CUT_OFF: &str = "
             const box = up.getBoundingClientRect();
             const out = Math.max(text.right - box.right, box.left - text.left);
             if (out > 1) { found.push(`${one.outerHTML.slice(0, 120)} by ${Math.round(out)} px`); break; }
+        }
+    }
+    for (const row of document.querySelectorAll('tr, .row')) {
+        const cells = [...row.children].filter(one => one.checkVisibility() && getComputedStyle(one).position !== 'sticky')
+            .map(one => [one, room(one, true), one.getBoundingClientRect()]).filter(([, text]) => Number.isFinite(text.right));
+        for (const [one, text, box] of cells) {
+            const over = cells.find(([other, its, there]) => other !== one && box.top < there.bottom - 1 && there.top < box.bottom - 1
+                && text.left < its.left && its.left < text.right - 1);
+            if (over) found.push(`${one.outerHTML.slice(0, 120)} lies over what stands beside it`);
         }
     }
     return found.slice(0, 5);
@@ -380,7 +396,7 @@ impl Browser {
             faults.push(format!("is {overflow} px wider than {width} px: {widest}"));
         }
         let cut = self.evaluate(CUT_OFF).await;
-        faults.extend(cut.as_array().unwrap().iter().map(|text| format!("cut off at {width} px: {text}")));
+        faults.extend(cut.as_array().unwrap().iter().map(|text| format!("cannot be read at {width} px: {text}")));
         faults.extend(self.nameless().await.into_iter().map(|what| format!("has no name at {width} px: {what}")));
         self.pretend_no_more().await;
         faults

@@ -28,7 +28,8 @@ impl Mail {
         let (_, part) =
             self.raw.split_once(&format!("Content-Type: {kind}")).unwrap_or_else(|| panic!("no {kind}: {}", self.raw));
         let (_, body) = part.split_once("\r\n\r\n").unwrap();
-        let body = body.split("\r\n--").next().unwrap().replace("=\r\n", "");
+        let body = body.replace("=\r\n", "");
+        let body = body.split("\r\n--").next().unwrap();
         let mut out = Vec::new();
         let mut bytes = body.bytes();
         while let Some(byte) = bytes.next() {
