@@ -149,9 +149,9 @@ impl Walk {
 
     /// The six digits in it.
     pub(super) async fn code(&self, email: &str, count: usize) -> String {
-        let mail = self.mail(email, count).await;
-        let words = mail.raw.split(|c: char| !c.is_ascii_digit());
-        words.rev().find(|word| word.len() == 6).unwrap_or_else(|| panic!("{}", mail.raw)).to_owned()
+        let text = self.mail(email, count).await.text();
+        let mut words = text.split(|c: char| !c.is_ascii_digit());
+        words.find(|word| word.len() == 6).unwrap_or_else(|| panic!("{text}")).to_owned()
     }
 
     /// Nothing was complained of but that pages which refuse answer with an error status.
