@@ -138,6 +138,47 @@ fn pages_there_are() -> BTreeSet<String> {
     pages
 }
 
+/// Everything that may be wrong with a page, once: whoever looks finds it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_looker_finds_what_is_wrong() {
+    const PAGE: &str = "data:text/html,<!doctype html><html lang=de dir=rtl><body style='margin:0'><h1>One</h1><h1>Two</h1>
+        <button></button> <input> <select></select> <a href=x></a> <details><summary></summary></details>
+        <label>Named <input></label> <button aria-label=Named></button>
+        <form><input id=a aria-label=a aria-invalid=true aria-describedby=gone><p class=error-text>Wrong.</p></form>
+        <div class=btn style='inline-size:40px;overflow:hidden;white-space:nowrap'>Far longer than its box is</div>
+        <div class=row style='display:flex;inline-size:150px'><span style='inline-size:50px;white-space:nowrap'>Reaches over</span><span>another</span></div>
+        <div style='inline-size:2000px'>wide</div>";
+    let Some(browser) = Browser::start().await else { return };
+    let look = Looker::quick().speaking("en");
+    browser.open(&PAGE.replace('\n', "")).await;
+    look.keep(&browser, "page").await;
+    browser.quit().await;
+    let wrong = std::mem::take(&mut *look.wrong.lock().unwrap());
+    for what in [
+        "speaks de, not en",
+        "does not run ltr",
+        "has no title",
+        "has 2 headings of the first rank",
+        "aria-describedby leads nowhere",
+        "does not say what is wrong with <input id=\"a\"",
+        "has an error about nothing",
+        "px wider than 1440 px: <div style=\"inline-size:2000px\"",
+        "px wider than 390 px",
+        "cannot be read at 390 px: \"<div class=\\\"btn\\\"",
+        "lies over what stands beside it",
+        "has no name at 1440 px: \"button\" \"BUTTON\"",
+        "has no name at 390 px: \"textbox\" \"INPUT\"",
+        "\"combobox\" \"SELECT\"",
+        "\"link\" \"A\"",
+        "\"SUMMARY\"",
+    ] {
+        assert!(wrong.iter().any(|line| line.contains(what)), "{what} is not among {wrong:#?}");
+    }
+    assert_eq!(wrong.iter().filter(|line| line.contains("has no name at 390")).count(), 5, "{wrong:#?}");
+    look.has_seen_all(&["card/setup.html"], &[]);
+    assert!(!cfg!(debug_assertions) || look.wrong.lock().unwrap()[0].contains("was never looked at"));
+}
+
 async fn click(browser: &Browser, css: &str) {
     browser.find(css).await.click().await.unwrap();
 }

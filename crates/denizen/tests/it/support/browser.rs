@@ -51,20 +51,20 @@ const WIDEST: &str = "
         return false;
     };
     const far = [...document.querySelectorAll('body *')].filter(one => one.checkVisibility() && !held(one))
-        .map(one => { const at = one.getBoundingClientRect(); return [Math.max(at.right, -at.left), one]; })
+        .map(one => { const at = one.getBoundingClientRect(); return [Math.max(at.right - document.documentElement.clientWidth, -at.left), one]; })
         .sort((a, b) => b[0] - a[0])[0];
-    return far ? far[1].outerHTML.slice(0, 120) + ' ends at ' + far[0] : '';
+    return far ? `${far[1].outerHTML.slice(0, 120)} reaches ${Math.round(far[0])} px outside` : '';
 ";
 
 /// Text that is cut off without an ellipsis, by itself or by something around it that does not scroll, and text that lies
 /// over other text in its row.
 const CUT_OFF: &str = "
     const shown = one => one.checkVisibility({ visibilityProperty: true, opacityProperty: true });
-    // What is there for screen readers alone takes no room.
+    // What is there for screen readers alone takes no room, and what opens over the page none in it.
     const room = (one, clipped) => {
         const boxes = [], walker = document.createTreeWalker(one, NodeFilter.SHOW_TEXT);
         for (let text = walker.nextNode(); text; text = walker.nextNode()) {
-            if (!text.data.trim() || text.parentElement.closest('.sr-only') || !shown(text.parentElement)) continue;
+            if (!text.data.trim() || text.parentElement.closest('.sr-only, .menu-panel') || !shown(text.parentElement)) continue;
             const range = document.createRange();
             range.selectNodeContents(text);
             let { left, right } = range.getBoundingClientRect();
