@@ -49,9 +49,11 @@ pub(super) async fn pages(walk: &Walk) {
         walk.click("form.passkey button").await;
         walk.done("account/passkeys", "account-passkeys-done").await;
     }
-    // The menu of narrow windows.
     walk.browser.open(&at("/authenticators")).await;
     walk.at("account/authenticators", "account-authenticators-all").await;
+    // Narrow windows have a menu instead of the list at the side.
+    walk.browser.evaluate("document.querySelector('.account-menu').open = true").await;
+    walk.at("account/authenticators", "account-menu").await;
     walk.browser.open(&at("/sessions")).await;
     walk.click("form.actions button").await;
     walk.done("account/sessions", "account-sessions-done").await;

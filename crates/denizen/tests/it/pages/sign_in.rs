@@ -15,6 +15,10 @@ pub(super) async fn ways_in(walk: &Walk, app: &App) {
     walk.person("sample@example.com").await;
     walk.browser.open(&app.begin().url).await;
     walk.at("sign_in/identifier", "sign-in-identifier").await;
+    walk.click(".languages > summary").await;
+    walk.at("sign_in/identifier", "sign-in-languages").await;
+    walk.click(".languages button[aria-current]").await;
+    walk.passes("sign_in/identifier").await;
     walk.send_anyway(&[]).await;
     walk.wrong("sign_in/identifier", "sign-in-identifier-wrong").await;
     walk.send(&[("identifier", "sample@example.com")]).await;
