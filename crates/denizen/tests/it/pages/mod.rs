@@ -56,7 +56,8 @@ impl Looker {
     /// goes into the album.
     pub(crate) async fn keep(&self, browser: &Browser, name: &str) {
         browser.find("h1").await;
-        self.seen.lock().unwrap().extend(browser.template().await);
+        let template = browser.template().await;
+        self.seen.lock().unwrap().extend(template);
         for what in browser.untold(self.language).await {
             self.note(name, what);
         }
