@@ -41,6 +41,116 @@ const AXE_RUN: &str = "
     return axe.run(document, options).then((result) => result.violations.filter(serious).flatMap((rule) => rule.nodes.slice(0, 4).map((node) => line(rule, node))));
 ";
 
+/// What reaches furthest to the side. What scrolls within something of its own makes no page wider; what is absolute
+/// there may stand outside it.
+const WIDEST: &str = "
+    const above = one => getComputedStyle(one).position === 'absolute' ? one.offsetParent : one.parentElement;
+    const held = one => {
+        for (let up = above(one); up && up !== document.body; up = above(up))
+            if (getComputedStyle(up).overflowX !== 'visible') return true;
+        return false;
+    };
+    const far = [...document.querySelectorAll('body *')].filter(one => one.checkVisibility() && !held(one))
+        .map(one => { const at = one.getBoundingClientRect(); return [Math.max(at.right - document.documentElement.clientWidth, -at.left), one]; })
+        .sort((a, b) => b[0] - a[0])[0];
+    return far ? `${far[1].outerHTML.slice(0, 120)} reaches ${Math.round(far[0])} px outside` : '';
+";
+
+/// Text that is cut off without an ellipsis, by itself or by something around it that does not scroll, and text that lies
+/// over other text in its row.
+const CUT_OFF: &str = "
+    const shown = one => one.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+    // What is there for screen readers alone takes no room, and what opens over the page none in it.
+    const room = (one, clipped) => {
+        const boxes = [], walker = document.createTreeWalker(one, NodeFilter.SHOW_TEXT);
+        for (let text = walker.nextNode(); text; text = walker.nextNode()) {
+            if (!text.data.trim() || text.parentElement.closest('.sr-only, .menu-panel') || !shown(text.parentElement)) continue;
+            const range = document.createRange();
+            range.selectNodeContents(text);
+            let { left, right } = range.getBoundingClientRect();
+            for (let up = text.parentElement; clipped && up !== one.parentElement; up = up.parentElement) {
+                if (getComputedStyle(up).overflowX === 'visible') continue;
+                const box = up.getBoundingClientRect();
+                [left, right] = [Math.max(left, box.left), Math.min(right, box.right)];
+            }
+            boxes.push({ left, right });
+        }
+        return { left: Math.min(...boxes.map(box => box.left)), right: Math.max(...boxes.map(box => box.right)) };
+    };
+    const found = [];
+    for (const one of document.querySelectorAll('h1, h2, label, legend, th, .btn, .label, .tabs a, .hint, .error-text')) {
+        const text = room(one);
+        if (!shown(one) || !Number.isFinite(text.right)) continue;
+        for (let up = one; up && up !== document.documentElement; up = up.parentElement) {
+            const style = getComputedStyle(up);
+            if (style.clipPath !== 'none' || style.textOverflow === 'ellipsis') break;
+            if (['auto', 'scroll'].includes(style.overflowX)) break;
+            if (style.overflowX === 'visible' && up !== one) continue;
+            const box = up.getBoundingClientRect();
+            const out = Math.max(text.right - box.right, box.left - text.left);
+            if (out > 1) { found.push(`${one.outerHTML.slice(0, 120)} by ${Math.round(out)} px`); break; }
+        }
+    }
+    for (const row of document.querySelectorAll('tr, .row')) {
+        const cells = [...row.children].filter(one => one.checkVisibility() && getComputedStyle(one).position !== 'sticky')
+            .map(one => [one, room(one, true), one.getBoundingClientRect()]).filter(([, text]) => Number.isFinite(text.right));
+        for (const [one, text, box] of cells) {
+            const over = cells.find(([other, its, there]) => other !== one && box.top < there.bottom - 1 && there.top < box.bottom - 1
+                && text.left < its.left && its.left < text.right - 1);
+            if (over) found.push(`${one.outerHTML.slice(0, 120)} lies over what stands beside it`);
+        }
+    }
+    return found.slice(0, 5);
+";
+
+/// Whether the page says its language, has a title and one heading, and ties each error to what it is about.
+const UNTOLD: &str = "
+    const [language] = arguments, root = document.documentElement, found = [];
+    if (!root.lang || (language && root.lang !== language)) found.push(`speaks ${root.lang}, not ${language}`);
+    const direction = root.lang === 'ar' ? 'rtl' : 'ltr';
+    if (getComputedStyle(root).direction !== direction) found.push(`does not run ${direction}`);
+    if (!document.title.trim()) found.push('has no title');
+    const shown = one => one.checkVisibility() && one.textContent.trim();
+    const headings = [...document.querySelectorAll('h1')].filter(one => shown(one) && !one.closest('dialog'));
+    if (headings.length !== 1 && !document.querySelector('dialog[open]')) found.push(`has ${headings.length} headings of the first rank`);
+    const described = one => (one.getAttribute('aria-describedby') ?? '').split(/\\s+/).filter(Boolean);
+    for (const one of document.querySelectorAll('[aria-describedby], [aria-labelledby], [aria-controls]'))
+        for (const name of ['aria-describedby', 'aria-labelledby', 'aria-controls'])
+            for (const id of (one.getAttribute(name) ?? '').split(/\\s+/).filter(Boolean))
+                if (!document.getElementById(id)) found.push(`${name} leads nowhere: ${one.outerHTML.slice(0, 120)}`);
+    for (const one of document.querySelectorAll('[aria-invalid=true]')) {
+        const says = id => document.getElementById(id)?.matches('.error-text');
+        if (!described(one).some(says)) found.push(`does not say what is wrong with ${one.outerHTML.slice(0, 120)}`);
+    }
+    for (const text of document.querySelectorAll('form .error-text')) {
+        if (!shown(text) || text.closest('[role=alert], [role=status]')) continue;
+        const tied = [...document.querySelectorAll('[aria-invalid=true]')].some(one => described(one).includes(text.id));
+        if (!tied) found.push(`has an error about nothing: ${text.outerHTML.slice(0, 120)}`);
+    }
+    return found;
+";
+
+/// Roles of what people use, whether it can be focused at present or not.
+const CONTROLS: &[&str] = &[
+    "button",
+    "checkbox",
+    "combobox",
+    "link",
+    "listbox",
+    "menuitem",
+    "radio",
+    "searchbox",
+    "slider",
+    "spinbutton",
+    "switch",
+    "tab",
+    "textbox",
+    "DisclosureTriangle",
+    "DisclosureTriangleGrouped",
+];
+/// Roles of what can be focused only so that it can be scrolled or jumped to.
+const FRAMES: &[&str] = &["RootWebArea", "main", "generic", "none"];
+
 /// A browser with a profile of its own.
 pub(crate) struct Browser {
     driver: Option<WebDriver>,
@@ -168,6 +278,66 @@ impl Browser {
         panic!("never came to {part}, is at {}:\n{}", self.url().await, self.text().await);
     }
 
+    /// The template that the page was made of, once it is there in whole and has something in it that is found by
+    /// this; pages of debug builds say so at their end.
+    async fn template_with(&self, css: &str) -> Option<String> {
+        let script = "const end = document.lastChild; \
+             const found = document.querySelector(arguments[0]); \
+             const there = document.readyState === 'complete' && (found?.type === 'hidden' || found?.checkVisibility()); \
+             return there && end?.nodeType === Node.COMMENT_NODE ? end.data.trim() : null";
+        // Between two pages there is nothing to ask.
+        let answer = self.driver().execute(script, vec![json!(css)]).await.ok()?;
+        answer.json().as_str().map(str::to_owned)
+    }
+
+    /// The template that the page was made of.
+    pub(crate) async fn template(&self) -> Option<String> {
+        self.template_with("body").await
+    }
+
+    /// Waits for a page made of this template that has something in it.
+    pub(crate) async fn shows_with(&self, template: &str, css: &str) {
+        for _ in 0..600 {
+            if self.template_with(css).await.as_deref() == Some(template) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let found = self.template().await;
+        panic!("never shows {template} with {css}, but {found:?} at {}:\n{}", self.url().await, self.text().await);
+    }
+
+    /// Waits for a page made of this template.
+    pub(crate) async fn shows(&self, template: &str) {
+        self.shows_with(template, "body").await;
+    }
+
+    /// Lets pages run their scripts, or not.
+    pub(crate) async fn run_scripts(&self, yes: bool) {
+        self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": !yes })).await;
+    }
+
+    /// Asks for pages in this language from now on.
+    pub(crate) async fn prefer_language(&self, tag: &str) {
+        self.devtools("Network.enable", json!({})).await;
+        self.devtools("Network.setExtraHTTPHeaders", json!({ "headers": { "Accept-Language": tag } })).await;
+    }
+
+    /// Runs a script before those of every page from now on.
+    pub(crate) async fn before_pages(&self, script: &str) {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
+    }
+
+    /// Gives the machine an authenticator whose user is there and is verified at every question.
+    pub(crate) async fn give_authenticator(&self) {
+        self.devtools("WebAuthn.enable", json!({})).await;
+        let options = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserVerified": true, "automaticPresenceSimulation": true,
+        });
+        self.devtools("WebAuthn.addVirtualAuthenticator", json!({ "options": options })).await;
+    }
+
     /// Runs script in the page.
     pub(crate) async fn evaluate(&self, script: &str) -> Value {
         self.driver().execute(script, Vec::new()).await.unwrap().json().clone()
@@ -214,23 +384,51 @@ impl Browser {
         self.driver().cdp().send_raw(method, params).await.unwrap()
     }
 
-    /// By how much the page is wider than a window of this width, and what reaches furthest.
-    pub(crate) async fn overflow_at(&self, width: u32) -> (i64, String) {
-        let metrics = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600 });
-        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+    /// What is wrong with the page in a window of this width, in whatever color scheme.
+    pub(crate) async fn faults_at(&self, width: u32) -> Vec<String> {
+        self.pretend(width, "light").await;
+        let mut faults = Vec::new();
         // Not less the window's own width: a phone zooms out over what is too wide.
         let overflow = self.evaluate(&format!("return document.documentElement.scrollWidth - {width}")).await;
-        // What scrolls within something of its own makes no page wider.
-        // What scrolls within something of its own makes no page wider; what is absolute there may stand outside it.
-        let script = "const above = one => getComputedStyle(one).position === 'absolute' ? one.offsetParent : one.parentElement; \
-             const held = one => { for (let up = above(one); up && up !== document.body; up = above(up)) \
-             if (getComputedStyle(up).overflowX !== 'visible') return true; return false; }; \
-             const far = [...document.querySelectorAll('body *')].filter(one => one.checkVisibility() && !held(one)) \
-             .map(one => [one.getBoundingClientRect().right, one]).sort((a, b) => b[0] - a[0])[0]; \
-             return far ? far[1].outerHTML.slice(0, 120) + ' ends at ' + far[0] : '';";
-        let widest = self.evaluate(script).await;
-        self.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await;
-        (overflow.as_i64().unwrap(), widest.as_str().unwrap_or_default().to_owned())
+        if overflow.as_i64().unwrap() > 0 {
+            let widest = self.evaluate(WIDEST).await;
+            let widest = widest.as_str().unwrap_or_default();
+            faults.push(format!("is {overflow} px wider than {width} px: {widest}"));
+        }
+        let cut = self.evaluate(CUT_OFF).await;
+        faults.extend(cut.as_array().unwrap().iter().map(|text| format!("cannot be read at {width} px: {text}")));
+        faults.extend(self.nameless().await.into_iter().map(|what| format!("has no name at {width} px: {what}")));
+        self.pretend_no_more().await;
+        faults
+    }
+
+    /// What can be used on the page as it stands and has no name that a screen reader could say.
+    async fn nameless(&self) -> Vec<String> {
+        let tree = self.devtools("Accessibility.getFullAXTree", json!({})).await;
+        let is_control = |node: &&Value| {
+            let role = node["role"]["value"].as_str().unwrap_or_default();
+            let can_focus = node["properties"].as_array().is_some_and(|properties| {
+                properties.iter().any(|one| one["name"] == "focusable" && one["value"]["value"] == true)
+            });
+            node["ignored"] != true && !FRAMES.contains(&role) && (can_focus || CONTROLS.contains(&role))
+        };
+        let is_nameless = |node: &&Value| node["name"]["value"].as_str().is_none_or(|name| name.trim().is_empty());
+        let mut found = Vec::new();
+        for node in tree["nodes"].as_array().unwrap().iter().filter(is_control).filter(is_nameless) {
+            let id = json!({ "backendNodeId": node["backendDOMNodeId"] });
+            let element = self.devtools("DOM.describeNode", id).await;
+            found.push(format!(
+                "{} {} {}",
+                node["role"]["value"], element["node"]["nodeName"], element["node"]["attributes"]
+            ));
+        }
+        found
+    }
+
+    /// Where the page does not say its language (this one, if there is one), what it is, or which field an error is about.
+    pub(crate) async fn untold(&self, language: Option<&str>) -> Vec<String> {
+        let answer = self.driver().execute(UNTOLD, vec![json!(language)]).await.unwrap().json().clone();
+        answer.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
     }
 
     /// Makes it a window of this width, in this color scheme, in which nothing moves.

@@ -23,12 +23,18 @@ impl Mail {
         self.raw.split_once("\r\n\r\n").map_or(self.raw.as_str(), |(head, _)| head)
     }
 
-    /// A part of the mail, read back from quoted-printable.
+    /// A part of the mail, read back from quoted-printable or base64.
     fn part(&self, kind: &str) -> String {
-        let (_, part) =
+        let (before, part) =
             self.raw.split_once(&format!("Content-Type: {kind}")).unwrap_or_else(|| panic!("no {kind}: {}", self.raw));
-        let (_, body) = part.split_once("\r\n\r\n").unwrap();
-        let body = body.split("\r\n--").next().unwrap().replace("=\r\n", "");
+        let (head, body) = part.split_once("\r\n\r\n").unwrap();
+        if before.rsplit("\r\n--").next().into_iter().chain([head]).any(|head| head.contains("base64")) {
+            use base64::{Engine as _, engine::general_purpose::STANDARD};
+            let body = body.split("\r\n--").next().unwrap().replace("\r\n", "");
+            return String::from_utf8(STANDARD.decode(body.trim()).unwrap()).unwrap();
+        }
+        let body = body.replace("=\r\n", "");
+        let body = body.split("\r\n--").next().unwrap();
         let mut out = Vec::new();
         let mut bytes = body.bytes();
         while let Some(byte) = bytes.next() {
@@ -46,9 +52,13 @@ impl Mail {
         self.part("text/html")
     }
 
+    pub(crate) fn text(&self) -> String {
+        self.part("text/plain")
+    }
+
     /// Where the text part leads.
     pub(crate) fn link(&self) -> String {
-        let text = self.part("text/plain");
+        let text = self.text();
         let line = text.lines().find(|line| line.starts_with("http")).unwrap_or_else(|| panic!("no link: {text}"));
         line.trim().to_owned()
     }

@@ -22,7 +22,7 @@ use crate::console::{
 };
 
 /// `2 sessions end at once: Firefox on macOS, Chrome on Android.`
-fn sessions_fact(page: &ConsoleCx, profile: &Profile) -> Option<String> {
+pub(super) fn sessions_fact(page: &ConsoleCx, profile: &Profile) -> Option<String> {
     let live: Vec<&str> = profile
         .sessions
         .iter()

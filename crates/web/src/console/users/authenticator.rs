@@ -33,6 +33,7 @@ use crate::console::{
 #[derive(Serialize)]
 pub(super) struct RowAction {
     label: &'static str,
+    icon: &'static str,
     href: String,
     /// It asks first.
     dialog: bool,
@@ -42,26 +43,27 @@ pub(super) struct RowAction {
 /// What can be done with an authenticator.
 pub(super) fn actions_on(page: &ConsoleCx, profile: &Profile, one: &Authenticator) -> Vec<RowAction> {
     let href = |verb: &str| format!("{}/authenticators/{}/{verb}", profile.href(page), one.id);
-    let act = |label, verb, dialog, danger| RowAction { label, href: href(verb), dialog, danger };
+    let act = |label, icon, verb, dialog| RowAction { label, icon, href: href(verb), dialog, danger: false };
     let locked = one.locked_at.is_some() || one.locked_until(&profile.lockouts, page.now()).is_some();
     let reset = ResetKind::of_authenticator(one.kind).filter(|kind| is_offered(page, *kind));
     let reset = reset.map(|kind| RowAction {
         label: "Send reset…",
+        icon: "mail",
         href: format!("{}/send-reset?which={kind}", profile.href(page)),
         dialog: true,
         danger: false,
     });
     let mut actions: Vec<RowAction> = reset.into_iter().collect();
     actions.extend([
-        if locked { act("Unlock", "unlock", false, false) } else { act("Lock", "lock", false, false) },
+        if locked { act("Unlock", "unlock", "unlock", false) } else { act("Lock", "lock", "lock", false) },
         if one.is_deactivated(page.now()) {
-            act("Switch on", "reactivate", false, false)
+            act("Switch on", "check", "reactivate", false)
         } else {
-            act("Switch off…", "deactivate", true, false)
+            act("Switch off…", "ban", "deactivate", true)
         },
     ]);
     if !one.kind.comes_with_address() {
-        actions.push(act("Delete…", "delete", true, true));
+        actions.push(RowAction { danger: true, ..act("Delete…", "trash", "delete", true) });
     }
     actions
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::{
     Whose,
+    actions::sessions_fact,
     confirm::{About, Confirm},
     path_id,
     show::{Profile, Tab, at, user_href},
@@ -206,15 +207,16 @@ pub(super) async fn confirm(page: ConsoleCx, Whose(id): Whose) -> Answer {
 
 fn ask(page: &ConsoleCx, profile: &Profile, errors: Errors) -> Answer {
     let about = About { page, user: &profile.user };
-    let live = u64::try_from(profile.live_sessions(page)).unwrap_or(0);
+    let fact = sessions_fact(page, profile);
+    let lead = if fact.is_some() {
+        "They are signed out everywhere, and may sign in again."
+    } else {
+        "They are not signed in anywhere at present. A session that begins before you confirm ends too."
+    };
     let confirm = Confirm {
         title: format!("End all sessions of {}?", profile.user.display_name()),
-        lead: "They are signed out everywhere and can sign in again at once.".to_owned(),
-        facts: vec![format!(
-            "{} {} at once.",
-            count(live, "session", "sessions"),
-            if live == 1 { "ends" } else { "end" }
-        )],
+        lead: lead.to_owned(),
+        facts: fact.into_iter().collect(),
         action: about.href("/sessions/revoke-all"),
         submit: "End all sessions",
         danger: true,
