@@ -103,6 +103,10 @@ pub(crate) fn postgres(from: &str, into: &str, realm: &str) -> Result<f64> {
     }
     let row = source.query_one("SELECT id, num FROM realms WHERE slug = $1", &[&realm])?;
     let (realm, realm_num): (String, i64) = (row.get(0), row.get(1));
+    // What the database makes itself of the others is not inserted.
+    let own = "SELECT string_agg(column_name, ', ' ORDER BY ordinal_position) FROM information_schema.columns \
+               WHERE table_schema = current_schema() AND table_name = 'user_index' AND is_generated = 'NEVER'";
+    let columns: String = source.query_one(own, &[])?.get(0);
     let (mut after, mut users, mut took) = (0_i64, 0, Duration::ZERO);
     loop {
         let row = source.query_one(
@@ -122,7 +126,7 @@ pub(crate) fn postgres(from: &str, into: &str, realm: &str) -> Result<f64> {
             );
             rows.push((table, copy_out(&mut source, &own)?));
         }
-        let index = format!("SELECT * FROM user_index WHERE realm_num = {realm_num} AND {among}");
+        let index = format!("SELECT {columns} FROM user_index WHERE realm_num = {realm_num} AND {among}");
         rows.push(("user_index", copy_out(&mut source, &index)?));
         let started = Instant::now();
         target.batch_execute("BEGIN")?;

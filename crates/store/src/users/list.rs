@@ -327,6 +327,14 @@ impl Search {
     /// How far to walk to meet as many matches as are wanted, with room for bad luck; `None` when that is too far,
     /// or when the sample shows that matches come late.
     fn stretch(&self, engine: Engine) -> Option<i64> {
+        let narrow = self.is_narrow(engine);
+        let most = if narrow { self.walked_narrow(engine) } else { self.limits.walked_at_most };
+        // Close to the end of the list whatever is left is walked over.
+        let each = self.sample.population / (self.sample.size.max(1) as u64);
+        let left = each.saturating_mul(self.sample.rows.len() as u64);
+        if self.sample.rows.len() < self.sample.size && left <= most.unsigned_abs() / 2 {
+            return Some(most);
+        }
         let is_bound = |at: usize| self.tests.get(at).is_some_and(|test| self.order.is_bound(test));
         let within: Vec<&Vec<bool>> = (self.sample.rows.iter().map(|(_, passed)| passed))
             .filter(|passed| passed.iter().enumerate().all(|(at, passed)| *passed || !is_bound(at)))
@@ -345,14 +353,9 @@ impl Search {
         // Were they spread evenly, so many others before the first would be a strange chance.
         let before = within.iter().take_while(|passed| !matching(passed)).count();
         let late = (1.0 - share).powf(before as f64) < 0.001;
-        let (mut most, narrow) = (self.limits.walked_at_most, self.is_narrow(engine));
-        if narrow {
-            most = self.walked_narrow(engine);
-        }
         if late && narrow {
             // What the sample passes before its third match is walked over as well.
             let third = within.iter().enumerate().filter(|(_, passed)| matching(passed)).nth(2);
-            let each = self.sample.population / (self.sample.size.max(1) as u64);
             rows = rows.saturating_add(third.map_or(most, |(at, _)| (at as u64 * each) as i64));
         }
         ((!late || narrow) && rows <= most).then(|| rows.max(most / 100))
@@ -448,7 +451,10 @@ impl Search {
         }
         for stretch in stretches {
             let rows = sql::walk(tx, self.realm_num, &self.order, bounds, stretch, &self.tests, self.wanted)?;
-            if self.is_enough(&rows) || stretch == i64::MAX {
+            if self.is_enough(&rows)
+                || stretch == i64::MAX
+                || sql::ends_within(tx, self.realm_num, &self.order, bounds, stretch)?
+            {
                 return Ok(Found { rows, total });
             }
         }

@@ -234,7 +234,8 @@ fn rest(
     let bounds = Bounds { place, ..Bounds::default() };
     if let Some(stretch) = search.stretch(tx.engine()) {
         let found = sql::walk_keys(tx, search.realm_num, &order, &bounds, stretch, tests, limit)?;
-        if i64::try_from(found.len()).unwrap_or(i64::MAX) >= limit {
+        let enough = i64::try_from(found.len()).unwrap_or(i64::MAX) >= limit;
+        if enough || sql::ends_within(tx, search.realm_num, &order, &bounds, stretch)? {
             return Ok(found);
         }
     }

@@ -626,6 +626,29 @@ fn in_index_as(column: &'static str) -> &'static str {
     }
 }
 
+/// Whether a walk over so many rows comes to the end of the order.
+pub(super) fn ends_within(
+    tx: &mut ReadTx<'_>,
+    realm_num: i64,
+    order: &Order,
+    bounds: &Bounds,
+    rows: i64,
+) -> Result<bool> {
+    let statement = beyond_statement(tx.engine(), realm_num, order, bounds, rows);
+    Ok(tx.list_text(&statement.text, &statement.values, |row| row.i64("num"))?.is_empty())
+}
+
+fn beyond_statement<'q>(engine: Engine, realm_num: i64, order: &Order, bounds: &'q Bounds, rows: i64) -> Statement<'q> {
+    let (column, (direction, _)) = (order.column(), order.words());
+    let mut statement = Statement::new(engine);
+    let realm = statement.value(realm_num);
+    statement.push(&format!("SELECT i.num FROM user_index i {} WHERE i.realm_num = {realm}", order.walked(engine)));
+    statement.bounds("i", order, bounds);
+    let rows = statement.value(rows);
+    statement.push(&format!(" ORDER BY i.{column} {direction}, i.num {direction} LIMIT 1 OFFSET {rows}"));
+    statement
+}
+
 /// Up to so many users who pass the tests, in no order, by the index.
 pub(super) fn found(
     tx: &mut ReadTx<'_>,
@@ -820,6 +843,7 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
                     .text,
                 );
                 texts.push(walk_statement(engine, ("s.num", &["num"]), 1, &order, &bounds, 9, &[], 9).text);
+                texts.push(beyond_statement(engine, 1, &order, &bounds, 9).text);
                 for asked in [true, false] {
                     let asked = vec![asked; tests.len()];
                     texts.push(sorted_statement(engine, I_KEYS, 1, &order, &bounds, &tests, &asked, 9).text);
