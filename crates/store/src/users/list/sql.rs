@@ -564,7 +564,8 @@ fn walk_statement<'q>(
     let (in_index, of_rows): (Vec<&Test>, Vec<&Test>) =
         tests.iter().filter(|test| !order.is_bound(test)).partition(is_in_index);
     // Where the index has what is tested and more than that is asked, rows are read of those who pass.
-    let joined = !in_index.is_empty() && !(of_rows.is_empty() && read.iter().all(|it| *it == "num" || *it == column));
+    let asks_more = !of_rows.is_empty() || read.iter().any(|it| *it != "num" && *it != column);
+    let joined = asks_more && !in_index.is_empty();
     let mut walked: Vec<&str> = if joined { vec!["num"] } else { read.to_vec() };
     // No column more than is looked at: then an index that has these is enough.
     let of_walk = if joined { Vec::new() } else { of_rows.clone() };
