@@ -19,8 +19,11 @@ use denizen_model::{
 };
 
 use super::{
-    Found, Search,
-    sql::{self, Bounds, Keys, Order, Row, Test},
+    Found,
+    order::{Bounds, Keys, Order, Row, number},
+    search::Search,
+    sql,
+    test::Test,
 };
 use crate::{error::Result, sql::statements, tx::ReadTx, users::index, value::params};
 
@@ -256,7 +259,7 @@ pub(super) fn near_tests(tx: &mut ReadTx<'_>, terms: &[String], alone: bool) -> 
 
 /// The key of a user who was found by what is near, in the order of newest first.
 fn near_key(row: &Row) -> CursorKey {
-    let created_at = super::number(&row.key);
+    let created_at = number(&row.key);
     CursorKey::Text(format!("5{}", newest(created_at, row.num)))
 }
 

@@ -7,7 +7,7 @@ use denizen_model::{
     users::{Facet, Span, User, UserFilters, UserKind, UserQuery, UserSort, word_beginning},
 };
 
-use super::*;
+use super::{order::number, *};
 use crate::{
     Db,
     tests::{NOW, bytes, databases, event, stored_realm, user},

@@ -1,0 +1,152 @@
+//! Orders of users, places in them, and the parts that are looked at.
+
+use std::cmp::Ordering;
+
+use denizen_model::{
+    pages::{CursorKey, Direction},
+    users::{UserQuery, UserSort},
+};
+
+use super::test::Test;
+use crate::conn::Engine;
+
+/// A user's place in an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) num: i64,
+    pub(super) key: CursorKey,
+}
+
+/// All keys that a user can be ordered by.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    pub(super) num: i64,
+    pub(super) created_at: i64,
+    pub(super) last_sign_in_at: i64,
+    pub(super) admin_rank: i64,
+    pub(super) name_key: String,
+    pub(super) email_key: String,
+    pub(super) phone_key: String,
+    pub(super) reference_key: String,
+}
+
+impl Keys {
+    pub(super) fn row(self, sort: UserSort) -> Row {
+        let key = match sort {
+            UserSort::CreatedAt | UserSort::BestMatch => CursorKey::Number(self.created_at),
+            UserSort::LastSignInAt => CursorKey::Number(self.last_sign_in_at),
+            UserSort::Role => CursorKey::Number(self.admin_rank),
+            UserSort::Name => CursorKey::Text(self.name_key),
+            UserSort::Email => CursorKey::Text(self.email_key),
+            UserSort::Phone => CursorKey::Text(self.phone_key),
+            UserSort::Reference => CursorKey::Text(self.reference_key),
+        };
+        Row { num: self.num, key }
+    }
+}
+
+/// By what and which way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Order {
+    pub(super) sort: UserSort,
+    pub(super) direction: Direction,
+}
+
+impl Order {
+    pub(super) fn of(query: &UserQuery) -> Self {
+        let direction = match (query.direction, query.backward) {
+            (direction, false) => direction,
+            (Direction::Ascending, true) => Direction::Descending,
+            (Direction::Descending, true) => Direction::Ascending,
+        };
+        Self { sort: query.sort, direction }
+    }
+
+    /// Those of the rows that a page asks for, in order.
+    pub(super) fn page(&self, mut rows: Vec<Row>, bounds: &Bounds, wanted: i64) -> Vec<Row> {
+        rows.retain(|row| bounds.place.as_ref().is_none_or(|place| self.is_beyond(row, place)));
+        rows.sort_unstable_by(|a, b| self.compare(a, b));
+        rows.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
+        rows
+    }
+
+    pub(super) fn compare(&self, a: &Row, b: &Row) -> Ordering {
+        let keys = match (&a.key, &b.key) {
+            (CursorKey::Text(a), CursorKey::Text(b)) => a.cmp(b),
+            (a, b) => number(a).cmp(&number(b)),
+        };
+        let order = keys.then(a.num.cmp(&b.num));
+        if self.direction == Direction::Descending { order.reverse() } else { order }
+    }
+
+    pub(super) fn is_beyond(&self, row: &Row, place: &Row) -> bool {
+        self.compare(row, place) == Ordering::Greater
+    }
+
+    pub(super) fn column(&self) -> &'static str {
+        match self.sort {
+            UserSort::CreatedAt | UserSort::BestMatch => "created_at",
+            UserSort::LastSignInAt => "last_sign_in_at",
+            UserSort::Role => "admin_rank",
+            UserSort::Name => "name_key",
+            UserSort::Email => "email_key",
+            UserSort::Phone => "phone_key",
+            UserSort::Reference => "reference_key",
+        }
+    }
+
+    /// How SQLite is told which index to walk; it may know too little of a young table to choose.
+    pub(super) fn walked(&self, engine: Engine) -> &'static str {
+        if engine == Engine::Postgres {
+            return "";
+        }
+        match self.sort {
+            UserSort::CreatedAt | UserSort::BestMatch => "INDEXED BY user_index_by_creation",
+            UserSort::LastSignInAt => "INDEXED BY user_index_by_sign_in",
+            UserSort::Role => "INDEXED BY user_index_by_admin",
+            UserSort::Name => "INDEXED BY user_index_by_name",
+            UserSort::Email => "INDEXED BY user_index_by_email",
+            UserSort::Phone => "INDEXED BY user_index_by_phone",
+            UserSort::Reference => "INDEXED BY user_index_by_reference",
+        }
+    }
+
+    /// Whether a test bounds what the list is ordered by.
+    pub(super) fn is_bound(&self, test: &Test) -> bool {
+        matches!(test, Test::Within { column, .. } if *column == self.column())
+    }
+
+    pub(super) fn words(&self) -> (&'static str, &'static str) {
+        match self.direction {
+            Direction::Ascending => ("ASC", ">"),
+            Direction::Descending => ("DESC", "<"),
+        }
+    }
+}
+
+/// The part of an order that is looked at.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Bounds {
+    /// What comes after this.
+    pub(super) place: Option<Row>,
+    /// What begins with this.
+    pub(super) prefix: Option<String>,
+    /// What comes no later than this key.
+    pub(super) cut: Option<CursorKey>,
+}
+
+impl Bounds {
+    pub(super) fn after(query: &UserQuery) -> Self {
+        let place = query.after.as_ref();
+        let place = place.map(|place| Row { num: place.id.parse().unwrap_or(0), key: place.key.clone() });
+        Self { place, ..Self::default() }
+    }
+}
+
+/// A number as a sort key.
+pub(super) fn number(key: &CursorKey) -> i64 {
+    match key {
+        CursorKey::Number(number) => *number,
+        CursorKey::Text(_) => 0,
+    }
+}

@@ -1,0 +1,77 @@
+//! What a sample of the realm tells about a search.
+
+use denizen_model::pages::Total;
+
+use super::{
+    order::{Bounds, Order, Row},
+    sql,
+    test::Test,
+};
+use crate::{error::Result, tx::ReadTx};
+
+/// What a sample of the realm says about the tests.
+pub(super) struct Sample {
+    /// The users of the realm.
+    pub(super) population: u64,
+    /// Rows of the sample, in the order asked for, from the place asked for on: whether they pass each test.
+    pub(super) rows: Vec<(Row, Vec<bool>)>,
+    /// Its size with the rows before that place.
+    pub(super) size: usize,
+    /// About so many users pass all tests.
+    pub(super) matches: u64,
+}
+
+impl Sample {
+    pub(super) fn take(
+        tx: &mut ReadTx<'_>,
+        realm_num: i64,
+        order: &Order,
+        bounds: &Bounds,
+        tests: &[Test],
+        population: u64,
+        small: u64,
+    ) -> Result<Self> {
+        let mut sample = Self { population, rows: Vec::new(), size: 0, matches: 0 };
+        if population <= small {
+            return Ok(sample);
+        }
+        let mut rows = sql::sample(tx, realm_num, order, tests)?;
+        // A realm with few of the sampled rows is small beside the others: the index knows.
+        if (rows.len() as u64) < small / 30 {
+            return Ok(sample);
+        }
+        sample.size = rows.len();
+        let mut all = share(&rows, |passed| passed.iter().all(|passed| *passed));
+        if all * (rows.len() as f64) < 3.0 {
+            // Too few to tell; then the tests are taken for independent.
+            let each = |at: usize| share(&rows, |passed| passed.get(at) == Some(&true));
+            all = (0..tests.len()).map(each).product::<f64>().max(all);
+        }
+        sample.matches = (all * population as f64) as u64;
+        rows.retain(|(row, _)| bounds.place.as_ref().is_none_or(|place| order.is_beyond(row, place)));
+        rows.sort_unstable_by(|(a, _), (b, _)| order.compare(a, b));
+        sample.rows = rows;
+        Ok(sample)
+    }
+
+    /// The share of users that pass the test at this place of the list of tests.
+    pub(super) fn share_of(&self, at: usize) -> f64 {
+        share(&self.rows, |passed| passed.get(at) == Some(&true))
+    }
+
+    /// The share of users that pass all of these tests.
+    pub(super) fn share_of_all(&self, wanted: impl Fn(usize) -> bool) -> f64 {
+        share(&self.rows, |passed| passed.iter().enumerate().all(|(at, passed)| *passed || !wanted(at)))
+    }
+
+    pub(super) fn estimate(&self) -> Total {
+        // Two digits are as much as a sample can tell.
+        let magnitude = 10_u64.pow(self.matches.max(1).ilog10().saturating_sub(1));
+        Total { count: self.matches.div_ceil(magnitude) * magnitude, exact: false }
+    }
+}
+
+fn share(rows: &[(Row, Vec<bool>)], passes: impl Fn(&[bool]) -> bool) -> f64 {
+    let passing = rows.iter().filter(|(_, passed)| passes(passed)).count();
+    passing as f64 / rows.len().max(1) as f64
+}

@@ -1,0 +1,145 @@
+//! Walks along an order.
+
+use super::{I_KEYS, KEYS, Statement, in_index_as, read_keys, read_row};
+use crate::{
+    conn::Engine,
+    error::Result,
+    tx::ReadTx,
+    users::list::{
+        order::{Bounds, Keys, Order, Row},
+        test::Test,
+    },
+};
+
+/// Walks along an order over so many rows, and takes up to so many that pass the tests.
+pub(in super::super) fn walk(
+    tx: &mut ReadTx<'_>,
+    realm_num: i64,
+    order: &Order,
+    bounds: &Bounds,
+    rows: i64,
+    tests: &[Test],
+    wanted: i64,
+) -> Result<Vec<Row>> {
+    let column = order.column();
+    let columns = format!("s.num, s.{column} AS sort_key");
+    let statement =
+        walk_statement(tx.engine(), (&columns, &["num", column]), realm_num, order, bounds, rows, tests, wanted);
+    tx.list_text(&statement.text, &statement.values, |row| read_row(order.sort, row))
+}
+
+/// As [`walk`], with all keys.
+pub(in super::super) fn walk_keys(
+    tx: &mut ReadTx<'_>,
+    realm_num: i64,
+    order: &Order,
+    bounds: &Bounds,
+    rows: i64,
+    tests: &[Test],
+    wanted: i64,
+) -> Result<Vec<Keys>> {
+    let columns = I_KEYS.replace("i.", "s.");
+    let statement = walk_statement(tx.engine(), (&columns, &KEYS), realm_num, order, bounds, rows, tests, wanted);
+    tx.list_text(&statement.text, &statement.values, read_keys)
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one statement")]
+pub(super) fn walk_statement<'q>(
+    engine: Engine,
+    (columns, read): (&str, &[&'static str]),
+    realm_num: i64,
+    order: &Order,
+    bounds: &'q Bounds,
+    rows: i64,
+    tests: &'q [Test],
+    wanted: i64,
+) -> Statement<'q> {
+    let column = order.column();
+    let (direction, _) = order.words();
+    let mut statement = Statement::new(engine);
+    let is_in_index = |test: &&Test| engine == Engine::Postgres && test.is_in_index_of(engine, order.sort);
+    let (in_index, of_rows): (Vec<&Test>, Vec<&Test>) =
+        tests.iter().filter(|test| !order.is_bound(test)).partition(is_in_index);
+    // Where the index has what is tested and more than that is asked, rows are read of those who pass.
+    let asks_more = !of_rows.is_empty() || read.iter().any(|it| *it != "num" && *it != column);
+    let joined = asks_more && !in_index.is_empty();
+    let mut walked: Vec<&str> = if joined { vec!["num"] } else { read.to_vec() };
+    // No column more than is looked at: then an index that has these is enough.
+    let of_walk = if joined { Vec::new() } else { of_rows.clone() };
+    for needed in of_walk.iter().flat_map(|test| test.columns()).chain([column]) {
+        if !walked.contains(&needed) {
+            walked.push(needed);
+        }
+    }
+    for needed in in_index.iter().flat_map(|test| test.columns()).map(in_index_as) {
+        if !walked.contains(&needed) {
+            walked.push(needed);
+        }
+    }
+    let of = if joined { "c" } else { "s" };
+    statement.push(&match joined {
+        true => format!("SELECT {columns} FROM (SELECT c.num, c.{column} FROM ("),
+        false => format!("SELECT {columns} FROM ("),
+    });
+    statement.push(&format!(
+        "SELECT {} FROM user_index i {} WHERE i.realm_num = ",
+        walked.join(", "),
+        order.walked(engine)
+    ));
+    let realm = statement.value(realm_num);
+    statement.push(&realm);
+    statement.bounds("i", order, bounds);
+    // A bound on what the list is ordered by is where the walk begins or ends.
+    for test in tests.iter().filter(|test| order.is_bound(test)) {
+        let condition = statement.index_test(test);
+        statement.push(&format!(" AND {condition}"));
+    }
+    let stretch = statement.value(rows);
+    statement.push(&format!(" ORDER BY i.{column} {direction}, i.num {direction} LIMIT {stretch}) AS {of}"));
+    let mut conditions: Vec<String> = in_index.iter().map(|test| statement.entry_test(of, test)).collect();
+    if joined {
+        statement.push_where(&conditions);
+        statement.push(") AS n JOIN user_index s ON s.num = n.num");
+        conditions = Vec::new();
+    }
+    conditions.extend(of_rows.iter().map(|test| statement.row_test("s", test)));
+    statement.push_where(&conditions);
+    let limit = statement.value(wanted);
+    // SQLite hands on the rows of the walk one by one and ends it at the last that is wanted; told the order again,
+    // it would walk to the end and sort.
+    if engine == Engine::Postgres {
+        let of = if joined { "n" } else { "s" };
+        statement.push(&format!(" ORDER BY {of}.{column} {direction}, {of}.num {direction}"));
+    }
+    statement.push(&format!(" LIMIT {limit}"));
+    statement
+}
+
+/// Whether a walk over so many rows comes to the end of the order.
+pub(in super::super) fn ends_within(
+    tx: &mut ReadTx<'_>,
+    realm_num: i64,
+    order: &Order,
+    bounds: &Bounds,
+    rows: i64,
+) -> Result<bool> {
+    let statement = beyond_statement(tx.engine(), realm_num, order, bounds, rows);
+    Ok(tx.list_text(&statement.text, &statement.values, |row| row.i64("num"))?.is_empty())
+}
+
+pub(super) fn beyond_statement<'q>(
+    engine: Engine,
+    realm_num: i64,
+    order: &Order,
+    bounds: &'q Bounds,
+    rows: i64,
+) -> Statement<'q> {
+    let (column, (direction, _)) = (order.column(), order.words());
+    let mut statement = Statement::new(engine);
+    let realm = statement.value(realm_num);
+    statement.push(&format!("SELECT i.num FROM user_index i {} WHERE i.realm_num = {realm}", order.walked(engine)));
+    statement.bounds("i", order, bounds);
+    let rows = statement.value(rows);
+    statement.push(&format!(" ORDER BY i.{column} {direction}, i.num {direction} LIMIT 1 OFFSET {rows}"));
+    statement
+}

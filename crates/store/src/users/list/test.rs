@@ -1,0 +1,119 @@
+//! Conditions on a user, and what can tell whether they hold: a row, an index, full text.
+
+use denizen_model::{
+    Timestamp,
+    users::{UserFilters, UserSort, word_beginning},
+};
+
+use crate::conn::Engine;
+
+/// A condition on a user.
+#[derive(Debug, Clone)]
+pub(super) enum Test {
+    /// This is found in some column.
+    Contains(String),
+    /// This is found in some column, or one of those among what is near.
+    Near { text: Option<String>, near: Vec<String> },
+    /// Has a mark, or has it not.
+    Facet { mark: String, present: bool },
+    /// A number is at least this, and below that.
+    Within { column: &'static str, from: i64, until: i64 },
+    /// The application's own id is this.
+    Reference(String),
+    /// A text does not begin with this.
+    NotBeginning { column: &'static str, text: String },
+    /// A text is not this.
+    IsNot { column: &'static str, text: String },
+    /// It is not this user.
+    NotUser(i64),
+}
+
+impl Test {
+    /// That a word of a search is found.
+    pub(super) fn contains(term: &str) -> Self {
+        Self::Contains(Self::needle(term))
+    }
+
+    /// How a word is looked for: within words, or, where it is too short for trigrams, where words begin.
+    pub(super) fn needle(term: &str) -> String {
+        if term.chars().count() < 3 { word_beginning(term) } else { term.to_owned() }
+    }
+
+    /// The columns that tell whether a row passes.
+    pub(super) fn columns(&self) -> Vec<&'static str> {
+        match self {
+            Self::Contains(_) => vec!["search_text"],
+            Self::Near { .. } => vec!["search_text", "near_text"],
+            Self::Facet { .. } => vec!["facets"],
+            Self::Within { column, .. } | Self::NotBeginning { column, .. } | Self::IsNot { column, .. } => {
+                vec![column]
+            }
+            Self::Reference(_) => vec!["reference_key"],
+            Self::NotUser(_) => vec!["num"],
+        }
+    }
+
+    /// Whether it looks at the keys of names, addresses and times only.
+    pub(super) fn is_about_keys(&self) -> bool {
+        match self {
+            Self::Within { .. } | Self::NotUser(_) => true,
+            Self::NotBeginning { column, .. } | Self::IsNot { column, .. } => {
+                matches!(*column, "name_key" | "email_key")
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the index of this order tells who passes.
+    pub(super) fn is_in_index_of(&self, engine: Engine, sort: UserSort) -> bool {
+        let own = |column: &str| matches!(column, "num" | "created_at" | "last_sign_in_at" | "facets");
+        let newest = matches!(sort, UserSort::CreatedAt | UserSort::BestMatch);
+        match (engine, sort) {
+            (Engine::Sqlite, UserSort::LastSignInAt) => self.columns().into_iter().all(own),
+            (Engine::Sqlite, _) => newest && self.columns().into_iter().all(own),
+            (Engine::Postgres, _) => newest && self.columns().into_iter().all(|it| own(it) || it == "search_text"),
+        }
+    }
+
+    /// Whether it is about what is near and not about the word itself.
+    pub(super) fn is_near_alone(&self) -> bool {
+        matches!(self, Self::Near { text: None, .. })
+    }
+
+    /// Whether SQLite's full text finds those that pass.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self, Self::Contains(_) | Self::Near { .. } | Self::Facet { present: true, .. })
+    }
+
+    /// Whether an index can find those that pass.
+    pub(super) fn is_indexed(&self) -> bool {
+        !matches!(
+            self,
+            Self::Facet { present: false, .. } | Self::NotBeginning { .. } | Self::IsNot { .. } | Self::NotUser(_)
+        )
+    }
+}
+
+/// What filters ask of a user.
+pub(super) fn filter_tests(filters: &UserFilters) -> Vec<Test> {
+    let mut tests: Vec<Test> =
+        filters.facets.iter().map(|(facet, present)| Test::Facet { mark: facet.mark(), present: *present }).collect();
+    let micros = |at: Option<Timestamp>, open: i64| at.map_or(open, Timestamp::as_micros);
+    if !filters.created.is_open() {
+        let (from, until) = (micros(filters.created.after, i64::MIN), micros(filters.created.before, i64::MAX));
+        tests.push(Test::Within { column: "created_at", from, until });
+    }
+    // Zero is never.
+    let ever = filters.never_signed_in == Some(false) || !filters.last_sign_in.is_open();
+    if ever {
+        let (from, until) = (micros(filters.last_sign_in.after, 1), micros(filters.last_sign_in.before, i64::MAX));
+        tests.push(Test::Within { column: "last_sign_in_at", from: from.max(1), until });
+    }
+    if filters.never_signed_in == Some(true) {
+        tests.push(Test::Within { column: "last_sign_in_at", from: 0, until: 1 });
+    }
+    if let Some(reference) = &filters.reference {
+        tests.push(Test::Reference(reference.clone()));
+    }
+    tests
+}
