@@ -32,6 +32,7 @@ use self::{
     order::{Bounds, Order, Row},
     sample::Sample,
     search::Search,
+    sql::Walk,
     test::{Test, filter_tests},
 };
 use super::{count_all, index, read_user};
@@ -137,7 +138,8 @@ fn find_rows(tx: &mut ReadTx<'_>, realm: RealmId, query: &UserQuery, limits: Lim
     let wanted = i64::from(query.limit) + 1;
     let order = Order::of(query);
     if tests.is_empty() {
-        let rows = sql::walk(tx, realm_num, &order, &Bounds::after(query), wanted, &[], wanted)?;
+        let all = Walk { rows: wanted, among: None };
+        let rows = sql::walk(tx, realm_num, &order, &Bounds::after(query), &all, &[], wanted)?;
         return Ok(Found { rows, total: count_all(tx, realm, None, None)? });
     }
     if let [term] = terms.as_slice()

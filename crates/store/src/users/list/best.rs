@@ -22,7 +22,7 @@ use super::{
     Found,
     order::{Bounds, Keys, Order, Row, number},
     search::Search,
-    sql,
+    sql::{self, Walk},
     test::Test,
 };
 use crate::{error::Result, sql::statements, tx::ReadTx, users::index, value::params};
@@ -74,10 +74,10 @@ pub(super) fn find(tx: &mut ReadTx<'_>, mut search: Search, query: &UserQuery, t
     let username = tx.find(&BY_USERNAME, params![search.realm_num, &text], |row| row.i64("num"))?;
     let wanted = Wanted { text, username };
     let (bounds, way) = (Bounds::after(query), Way { backward: query.backward });
-    let asked = search.asked(tx.engine());
-    if search.is_worth_asking(tx.engine(), &asked, search.limits.few_best) {
+    let asking = search.asking(tx.engine());
+    if search.is_worth_asking(tx.engine(), &asking, search.limits.few_best) {
         let most = search.limits.few_at_most;
-        let found = sql::found_keys(tx, search.realm_num, &search.tests, &asked, most + 1)?;
+        let found = sql::found_keys(tx, search.realm_num, &search.tests, &asking, most + 1)?;
         if let Some(found) = search.if_few(found) {
             let rows: Vec<Row> = found.iter().map(|keys| wanted.row(keys, false)).collect();
             return few(tx, &search, way, &bounds, terms, rows);
@@ -218,7 +218,7 @@ fn beginning(
         CursorKey::Number(_) => row.clone(),
     });
     let bounds = Bounds { place, prefix: Some(wanted.text.clone()), cut: None };
-    sql::walk_keys(tx, search.realm_num, &order, &bounds, i64::MAX, tests, limit)
+    sql::walk_keys(tx, search.realm_num, &order, &bounds, &Walk { rows: i64::MAX, among: None }, tests, limit)
 }
 
 /// All others, the newest first; or the oldest, from the other end.
@@ -235,14 +235,14 @@ fn rest(
         CursorKey::Number(_) => row.clone(),
     });
     let bounds = Bounds { place, ..Bounds::default() };
-    if let Some(stretch) = search.stretch(tx.engine()) {
-        let found = sql::walk_keys(tx, search.realm_num, &order, &bounds, stretch, tests, limit)?;
+    for walk in search.walks(tx.engine()) {
+        let found = sql::walk_keys(tx, search.realm_num, &order, &bounds, &walk, tests, limit)?;
         let enough = i64::try_from(found.len()).unwrap_or(i64::MAX) >= limit;
-        if enough || sql::ends_within(tx, search.realm_num, &order, &bounds, stretch)? {
+        if enough || walk.ends(tx, search.realm_num, &order, &bounds)? {
             return Ok(found);
         }
     }
-    sql::sorted_keys(tx, search.realm_num, &order, &bounds, tests, &search.asked(tx.engine()), limit)
+    sql::sorted_keys(tx, search.realm_num, &order, &bounds, tests, &search.asking(tx.engine()), limit)
 }
 
 /// That a user has each of the words, or what is near to it; or only the latter.

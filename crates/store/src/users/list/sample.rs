@@ -3,8 +3,8 @@
 use denizen_model::pages::Total;
 
 use super::{
-    order::{Bounds, Order, Row},
-    sql,
+    order::{Bounds, Order},
+    sql::{self, Sampled},
     test::Test,
 };
 use crate::{error::Result, tx::ReadTx};
@@ -13,12 +13,14 @@ use crate::{error::Result, tx::ReadTx};
 pub(super) struct Sample {
     /// The users of the realm.
     pub(super) population: u64,
-    /// Rows of the sample, in the order asked for, from the place asked for on: whether they pass each test.
-    pub(super) rows: Vec<(Row, Vec<bool>)>,
+    /// Rows of the sample, in the order asked for, from the place asked for on.
+    pub(super) rows: Vec<Sampled>,
     /// Its size with the rows before that place.
     pub(super) size: usize,
     /// About so many users pass all tests.
     pub(super) matches: u64,
+    /// Hardly anybody has all parts of the words but those who have the words.
+    pub(super) in_parts: bool,
 }
 
 impl Sample {
@@ -31,7 +33,7 @@ impl Sample {
         population: u64,
         small: u64,
     ) -> Result<Self> {
-        let mut sample = Self { population, rows: Vec::new(), size: 0, matches: 0 };
+        let mut sample = Self { population, rows: Vec::new(), size: 0, matches: 0, in_parts: population <= small };
         if population <= small {
             return Ok(sample);
         }
@@ -48,8 +50,13 @@ impl Sample {
             all = (0..tests.len()).map(each).product::<f64>().max(all);
         }
         sample.matches = (all * population as f64) as u64;
-        rows.retain(|(row, _)| bounds.place.as_ref().is_none_or(|place| order.is_beyond(row, place)));
-        rows.sort_unstable_by(|(a, _), (b, _)| order.compare(a, b));
+        let has_words = |sampled: &&Sampled| {
+            sampled.passed.iter().zip(tests).all(|(passed, test)| *passed || !test.is_about_words())
+        };
+        let in_parts = rows.iter().filter(|sampled| sampled.in_parts).count();
+        sample.in_parts = in_parts <= rows.iter().filter(has_words).count() * 2 + 2;
+        rows.retain(|sampled| bounds.place.as_ref().is_none_or(|place| order.is_beyond(&sampled.row, place)));
+        rows.sort_unstable_by(|a, b| order.compare(&a.row, &b.row));
         sample.rows = rows;
         Ok(sample)
     }
@@ -64,6 +71,11 @@ impl Sample {
         share(&self.rows, |passed| passed.iter().enumerate().all(|(at, passed)| *passed || !wanted(at)))
     }
 
+    /// Whether the realm is small beside the others, so that an index of all realms' users has little to do with it.
+    pub(super) fn is_of_small_realm(&self) -> bool {
+        self.size < 100
+    }
+
     pub(super) fn estimate(&self) -> Total {
         // Two digits are as much as a sample can tell.
         let magnitude = 10_u64.pow(self.matches.max(1).ilog10().saturating_sub(1));
@@ -71,7 +83,7 @@ impl Sample {
     }
 }
 
-fn share(rows: &[(Row, Vec<bool>)], passes: impl Fn(&[bool]) -> bool) -> f64 {
-    let passing = rows.iter().filter(|(_, passed)| passes(passed)).count();
+fn share(rows: &[Sampled], passes: impl Fn(&[bool]) -> bool) -> f64 {
+    let passing = rows.iter().filter(|sampled| passes(&sampled.passed)).count();
     passing as f64 / rows.len().max(1) as f64
 }

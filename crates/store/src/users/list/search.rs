@@ -6,7 +6,7 @@ use super::{
     COMMON, Found, Limits, best,
     order::{Bounds, Order, Row},
     sample::Sample,
-    sql,
+    sql::{self, Asking, Walk},
     test::Test,
 };
 use crate::{conn::Engine, error::Result, tx::ReadTx};
@@ -22,8 +22,9 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// Which tests the index is asked; the others are made on the rows it finds. At least the rarest is asked.
-    pub(super) fn asked(&self, engine: Engine) -> Vec<bool> {
+    /// How the index is asked: for which tests, the others being made on the rows it finds. At least the rarest is
+    /// asked.
+    pub(super) fn asking(&self, engine: Engine) -> Asking {
         let shares: Vec<f64> = (0..self.tests.len()).map(|at| self.sample.share_of(at)).collect();
         let indexed = self.tests.iter().zip(&shares).filter(|(test, _)| test.is_indexed());
         let rarest = indexed.map(|(_, share)| *share).fold(f64::INFINITY, f64::min);
@@ -41,7 +42,7 @@ impl Search {
                 asked.iter_mut().zip(keys).for_each(|(asked, worth)| *asked &= worth);
             }
         }
-        asked
+        Asking { tests: asked, in_parts: self.sample.in_parts, realm: self.sample.is_of_small_realm() }
     }
 
     fn is_indexed(&self) -> bool {
@@ -49,8 +50,8 @@ impl Search {
     }
 
     /// About so many rows are read when the index is asked.
-    fn rows_of_index(&self, asked: &[bool]) -> u64 {
-        let is_asked = |at: usize| asked.get(at) == Some(&true);
+    fn rows_of_index(&self, asking: &Asking) -> u64 {
+        let is_asked = |at: usize| asking.is_asked(at);
         let is_text = |at: usize| is_asked(at) && self.tests.get(at).is_some_and(Test::is_text);
         let share = match (0..self.tests.len()).any(is_text) {
             true => self.sample.share_of_all(is_text),
@@ -71,11 +72,54 @@ impl Search {
         }
     }
 
+    /// The walks on which as many matches as are wanted may be met, in the order they are to be tried.
+    pub(super) fn walks(&self, engine: Engine) -> Vec<Walk> {
+        // What bounds the order leaves nothing to be looked for.
+        if !self.is_indexed() || self.tests.iter().all(|test| self.order.is_bound(test)) {
+            return vec![Walk { rows: i64::MAX, among: None }];
+        }
+        let mut walks = Vec::new();
+        let among = self.walk_among(engine);
+        if let Some(rows) = self.own_stretch(engine) {
+            // A walk ends with the last that is wanted; where its steps are cheap it may go on past bad luck.
+            let rows = if self.is_narrow(engine) { self.walked_narrow(engine) } else { rows };
+            let shorter = |(_, found): &(Walk, u64)| self.is_narrow(engine) || rows.unsigned_abs() * 8 < *found;
+            if among.as_ref().is_none_or(shorter) {
+                walks.push(Walk { rows, among: None });
+            }
+        }
+        walks.extend(among.map(|(walk, _)| walk));
+        if self.sample.matches > self.limits.sorted_at_most {
+            walks.push(Walk { rows: self.limits.walked_at_most, among: None });
+        }
+        walks
+    }
+
+    /// A walk among those whom SQLite's full text finds, and how many these are: its steps are cheap, but all of them
+    /// must be found before the first.
+    fn walk_among(&self, engine: Engine) -> Option<(Walk, u64)> {
+        let asking = self.asking(engine);
+        let by_text =
+            (0..self.tests.len()).any(|at| asking.is_asked(at) && self.tests.get(at).is_some_and(Test::is_text));
+        let (most, found) = (self.limits.walked_narrow, self.rows_of_index(&asking));
+        if engine != Engine::Sqlite || !by_text || found > most.unsigned_abs() {
+            return None;
+        }
+        self.stretch(most, true)?;
+        Some((Walk { rows: most, among: Some(asking) }, found))
+    }
+
+    /// How far to walk along the order alone, reading rows where its index does not tell who passes.
+    fn own_stretch(&self, engine: Engine) -> Option<i64> {
+        match self.is_narrow(engine) {
+            true => self.stretch(self.walked_narrow(engine), true),
+            false => self.stretch(self.limits.walked_at_most, false),
+        }
+    }
+
     /// How far to walk to meet as many matches as are wanted, with room for bad luck; `None` when that is too far,
-    /// or when the sample shows that matches come late.
-    pub(super) fn stretch(&self, engine: Engine) -> Option<i64> {
-        let narrow = self.is_narrow(engine);
-        let most = if narrow { self.walked_narrow(engine) } else { self.limits.walked_at_most };
+    /// or when the sample shows that matches come late and steps are not cheap.
+    fn stretch(&self, most: i64, cheap: bool) -> Option<i64> {
         // Close to the end of the list whatever is left is walked over.
         let each = self.sample.population / (self.sample.size.max(1) as u64);
         let left = each.saturating_mul(self.sample.rows.len() as u64);
@@ -83,7 +127,7 @@ impl Search {
             return Some(most);
         }
         let is_bound = |at: usize| self.tests.get(at).is_some_and(|test| self.order.is_bound(test));
-        let within: Vec<&Vec<bool>> = (self.sample.rows.iter().map(|(_, passed)| passed))
+        let within: Vec<&Vec<bool>> = (self.sample.rows.iter().map(|sampled| &sampled.passed))
             .filter(|passed| passed.iter().enumerate().all(|(at, passed)| *passed || !is_bound(at)))
             .collect();
         let matching = |passed: &&Vec<bool>| passed.iter().all(|passed| *passed);
@@ -100,12 +144,12 @@ impl Search {
         // Were they spread evenly, so many others before the first would be a strange chance.
         let before = within.iter().take_while(|passed| !matching(passed)).count();
         let late = (1.0 - share).powf(before as f64) < 0.001;
-        if late && narrow {
+        if late && cheap {
             // What the sample passes before its third match is walked over as well.
             let third = within.iter().enumerate().filter(|(_, passed)| matching(passed)).nth(2);
             rows = rows.saturating_add(third.map_or(most, |(at, _)| (at as u64 * each) as i64));
         }
-        ((!late || narrow) && rows <= most).then(|| rows.max(most / 100))
+        ((!late || cheap) && rows <= most).then(|| rows.max(most / 100))
     }
 
     /// A key up to which there are more than enough matches, by the sample.
@@ -114,10 +158,10 @@ impl Search {
         if each < self.wanted.unsigned_abs() * 2 {
             return None;
         }
-        let mut matching = self.sample.rows.iter().filter(|(_, passed)| passed.iter().all(|passed| *passed));
+        let mut matching = self.sample.rows.iter().filter(|sampled| sampled.passed.iter().all(|passed| *passed));
         // Up to the second that the sample has there are, all but surely, as many as are wanted, if it stands for many.
         let enough = if each < self.wanted.unsigned_abs() * 8 { 2 } else { 1 };
-        matching.nth(enough).map(|(row, _)| row.key.clone())
+        matching.nth(enough).map(|sampled| sampled.row.key.clone())
     }
 
     /// A page in the order asked for. Where matches are scarce, what is near is found in their place.
@@ -140,21 +184,21 @@ impl Search {
 
     /// All matches, in no order, where they are few and quickly found.
     pub(super) fn few(&mut self, tx: &mut ReadTx<'_>) -> Result<Option<Vec<Row>>> {
-        let (asked, limits) = (self.asked(tx.engine()), self.limits);
-        if !self.is_worth_asking(tx.engine(), &asked, limits.few) {
+        let (asking, limits) = (self.asking(tx.engine()), self.limits);
+        if !self.is_worth_asking(tx.engine(), &asking, limits.few) {
             return Ok(None);
         }
         let most = limits.few_at_most;
-        let rows = sql::found(tx, self.realm_num, &self.order, &self.tests, &asked, most + 1)?;
+        let rows = sql::found(tx, self.realm_num, &self.order, &self.tests, &asking, most + 1)?;
         Ok(self.if_few(rows))
     }
 
     /// Whether the index is asked for all matches: it has few, and a walk would not be shorter.
-    pub(super) fn is_worth_asking(&self, engine: Engine, asked: &[bool], few: u64) -> bool {
-        let rows = self.rows_of_index(asked);
+    pub(super) fn is_worth_asking(&self, engine: Engine, asking: &Asking, few: u64) -> bool {
+        let rows = self.rows_of_index(asking);
         // A step of a narrow walk costs a fraction of what a row of the index does.
         let (step, unless) = if self.is_narrow(engine) { (8, self.limits.few / 4) } else { (1, self.limits.few) };
-        let walks = self.stretch(engine).is_some_and(|stretch| stretch.unsigned_abs() / step < rows);
+        let walks = self.own_stretch(engine).is_some_and(|stretch| stretch.unsigned_abs() / step < rows);
         self.is_indexed() && self.sample.matches <= few && (rows <= unless || !walks)
     }
 
@@ -182,36 +226,19 @@ impl Search {
     /// A page of many matches.
     pub(super) fn many(&self, tx: &mut ReadTx<'_>, bounds: &Bounds) -> Result<Found> {
         let total = self.total(tx)?;
-        let narrow = self.is_narrow(tx.engine());
-        // A walk ends with the last that is wanted; where its steps are cheap it may go on past bad luck.
-        let mut stretches: Vec<i64> = self
-            .stretch(tx.engine())
-            .map(|rows| if narrow { self.walked_narrow(tx.engine()) } else { rows })
-            .into_iter()
-            .collect();
-        if self.sample.matches > self.limits.sorted_at_most {
-            stretches.push(self.limits.walked_at_most);
-        }
-        // What bounds the order leaves nothing to be looked for.
-        if !self.is_indexed() || self.tests.iter().all(|test| self.order.is_bound(test)) {
-            stretches = vec![i64::MAX];
-        }
-        for stretch in stretches {
-            let rows = sql::walk(tx, self.realm_num, &self.order, bounds, stretch, &self.tests, self.wanted)?;
-            if self.is_enough(&rows)
-                || stretch == i64::MAX
-                || sql::ends_within(tx, self.realm_num, &self.order, bounds, stretch)?
-            {
+        for walk in self.walks(tx.engine()) {
+            let rows = sql::walk(tx, self.realm_num, &self.order, bounds, &walk, &self.tests, self.wanted)?;
+            if self.is_enough(&rows) || walk.ends(tx, self.realm_num, &self.order, bounds)? {
                 return Ok(Found { rows, total });
             }
         }
-        let asked = self.asked(tx.engine());
+        let asking = self.asking(tx.engine());
         let cut = Bounds { cut: self.cut(), ..bounds.clone() };
-        let rows = sql::sorted(tx, self.realm_num, &self.order, &cut, &self.tests, &asked, self.wanted)?;
+        let rows = sql::sorted(tx, self.realm_num, &self.order, &cut, &self.tests, &asking, self.wanted)?;
         if self.is_enough(&rows) || cut.cut.is_none() {
             return Ok(Found { rows, total });
         }
-        let rows = sql::sorted(tx, self.realm_num, &self.order, bounds, &self.tests, &asked, self.wanted)?;
+        let rows = sql::sorted(tx, self.realm_num, &self.order, bounds, &self.tests, &asking, self.wanted)?;
         Ok(Found { rows, total })
     }
 

@@ -7,17 +7,17 @@ mod walk;
 
 use denizen_model::{
     pages::{CursorKey, Direction},
-    users::UserSort,
+    users::{Facet, UserSort},
 };
 
 pub(super) use self::{
     found::{count, found, found_keys, identified, sorted, sorted_keys},
-    sample::sample,
-    walk::{ends_within, walk, walk_keys},
+    sample::{Sampled, sample},
+    walk::{Walk, walk, walk_keys},
 };
 use super::{
     order::{Bounds, Keys, Order, Row},
-    test::Test,
+    test::{Test, parts},
 };
 use crate::{
     conn::Engine,
@@ -87,6 +87,24 @@ impl<'q> Statement<'q> {
         }
     }
 
+    /// That all parts of what full text would be asked for are there, as a test of a row.
+    fn parts_test(&mut self, of: &str, test: &'q Test) -> String {
+        let mut held = |column: &str, text: &'q str| {
+            let column = format!("{of}.{column}");
+            let parts: Vec<String> = parts(text).into_iter().map(|part| self.holds(&column, part)).collect();
+            format!("({})", parts.join(" AND "))
+        };
+        match test {
+            Test::Contains(text) => held("search_text", text),
+            Test::Near { text, near } => {
+                let mut any: Vec<String> = text.iter().map(|text| held("search_text", text)).collect();
+                any.extend(near.iter().map(|near| held("near_text", near)));
+                format!("({})", any.join(" OR "))
+            }
+            _ => "1 = 1".to_owned(),
+        }
+    }
+
     /// A test of an entry of PostgreSQL's index by creation; the row is read where a text was too long for it.
     fn entry_test(&mut self, of: &str, test: &'q Test) -> String {
         let mut text = self.row_test(of, test);
@@ -134,30 +152,22 @@ impl<'q> Statement<'q> {
         }
     }
 
-    /// The tables and conditions by which the index finds those who pass all tests. `asked` says of each test
-    /// whether the index is asked; a row is tested for the others.
-    fn push_index(&mut self, realm_num: i64, tests: &'q [Test], asked: &[bool]) {
-        let is_asked = |at: usize| asked.get(at).copied().unwrap_or(true);
-        let mut phrases = Vec::new();
-        let mut conditions = Vec::new();
-        for (at, test) in tests.iter().enumerate() {
-            if self.engine == Engine::Sqlite
-                && is_asked(at)
-                && let Some(part) = match_part(test)
-            {
-                phrases.push(part);
-                continue;
-            }
-            conditions.push(test);
-        }
-        let by_text = !phrases.is_empty();
-        if by_text {
+    /// The tables and conditions by which the index finds those who pass all tests.
+    fn push_index(&mut self, realm_num: i64, tests: &'q [Test], asking: &Asking) {
+        let matched = (self.engine == Engine::Sqlite).then(|| asking.matched(realm_num, tests)).flatten();
+        let by_text = matched.is_some();
+        let is_matched = |at: usize, test: &Test| by_text && asking.is_asked(at) && test.is_text();
+        // What was asked for in parts is tested once more.
+        let conditions: Vec<(usize, &'q Test)> = (tests.iter().enumerate())
+            .filter(|(at, test)| !is_matched(*at, test) || asking.is_in_parts(test))
+            .collect();
+        if let Some(matched) = matched {
             // A cross join is SQLite's way to say which comes first; it would test a million rows against what the
             // index found.
-            let found = self.value(phrases.join(" AND "));
+            let found = self.value(matched);
             // Where keys are enough, they are read from an index of nothing else.
-            let keys =
-                if conditions.iter().all(|test| test.is_about_keys()) { "INDEXED BY user_index_keys" } else { "" };
+            let keys = conditions.iter().all(|(_, test)| test.is_about_keys());
+            let keys = if keys { "INDEXED BY user_index_keys" } else { "" };
             self.push(&format!(
                 " FROM user_search CROSS JOIN user_index i {keys} ON i.num = user_search.rowid WHERE user_search MATCH {found} AND "
             ));
@@ -166,9 +176,8 @@ impl<'q> Statement<'q> {
         }
         let realm = self.value(realm_num);
         self.push(&format!("i.realm_num = {realm}"));
-        for test in conditions {
-            let at = tests.iter().position(|other| std::ptr::eq(other, test)).unwrap_or(0);
-            let condition = match (is_asked(at), by_text, test) {
+        for (at, test) in conditions {
+            let condition = match (asking.is_asked(at), by_text, test) {
                 (true, true, Test::Within { column, from, until }) => {
                     let (from, until) = (self.value(*from), self.value(*until));
                     format!(
@@ -218,20 +227,64 @@ fn beyond(prefix: &str) -> String {
     format!("{prefix}\u{10ffff}")
 }
 
-/// A test in the words of FTS5's queries, if it has any.
-fn match_part(test: &Test) -> Option<String> {
-    let phrase = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-    match test {
-        Test::Contains(text) => Some(format!("search_text : {}", phrase(text))),
-        Test::Near { text, near } => {
-            let mut any = Vec::new();
-            any.extend(text.iter().map(|text| format!("search_text : {}", phrase(text))));
-            any.extend(near.iter().map(|near| format!("near_text : {}", phrase(near))));
-            Some(format!("({})", any.join(" OR ")))
-        }
-        Test::Facet { mark, present: true } => Some(format!("facets : {}", phrase(mark))),
-        _ => None,
+/// How an index is asked.
+#[derive(Debug, Clone)]
+pub(super) struct Asking {
+    /// Of each test, whether the index is asked; rows are tested for the others.
+    pub(super) tests: Vec<bool>,
+    /// SQLite's full text is asked for parts of what is typed, and rows are tested for the whole.
+    pub(super) in_parts: bool,
+    /// The realm is small beside the others that SQLite's full text knows.
+    pub(super) realm: bool,
+}
+
+impl Asking {
+    pub(super) fn is_asked(&self, at: usize) -> bool {
+        self.tests.get(at).copied().unwrap_or(true)
     }
+
+    /// Whether full text was asked for something that more than those who pass may have.
+    fn is_in_parts(&self, test: &Test) -> bool {
+        self.in_parts && test.is_about_words()
+    }
+
+    /// What full text is asked for, in the words of FTS5's queries; `None` when none of the tests is about that.
+    fn matched(&self, realm_num: i64, tests: &[Test]) -> Option<String> {
+        let asked = tests.iter().enumerate().filter(|(at, _)| self.is_asked(*at));
+        let mut all: Vec<String> = asked.filter_map(|(_, test)| self.words(test)).collect();
+        if all.is_empty() {
+            return None;
+        }
+        if self.realm {
+            all.push(phrase("facets", &Facet::Realm(realm_num).mark()));
+        }
+        Some(all.join(" AND "))
+    }
+
+    fn words(&self, test: &Test) -> Option<String> {
+        match test {
+            Test::Contains(text) => Some(self.held("search_text", text)),
+            Test::Near { text, near } => {
+                let text = text.iter().map(|text| self.held("search_text", text));
+                let near = near.iter().map(|near| self.held("near_text", near));
+                Some(format!("({})", text.chain(near).collect::<Vec<_>>().join(" OR ")))
+            }
+            Test::Facet { mark, present: true } => Some(phrase("facets", mark)),
+            _ => None,
+        }
+    }
+
+    fn held(&self, column: &str, text: &str) -> String {
+        if !self.in_parts {
+            return phrase(column, text);
+        }
+        let parts: Vec<String> = parts(text).into_iter().map(|part| phrase(column, part)).collect();
+        format!("({})", parts.join(" AND "))
+    }
+}
+
+fn phrase(column: &str, text: &str) -> String {
+    format!("{column} : \"{}\"", text.replace('"', "\"\""))
 }
 
 const KEYS: [&str; 8] =
@@ -284,6 +337,7 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
         Test::IsNot { column: "phone_key", text: "a".into() },
         Test::NotUser(1),
     ];
+    let asking = |asked| Asking { tests: vec![asked; tests.len()], in_parts: asked, realm: asked };
     let mut texts = Vec::new();
     for sort in UserSort::ALL.iter().copied().filter(|sort| *sort != UserSort::BestMatch) {
         for direction in [Direction::Ascending, Direction::Descending] {
@@ -293,24 +347,20 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
             let prefix = sort.is_textual().then(|| "a".to_owned());
             let cut = place.as_ref().map(|place: &Row| place.key.clone());
             for bounds in [Bounds::default(), Bounds { place, prefix, cut }] {
-                texts.push(
-                    walk::walk_statement(
-                        engine,
-                        (I_KEYS.replace("i.", "s.").as_str(), &KEYS),
-                        1,
-                        &order,
-                        &bounds,
-                        9,
-                        &tests,
-                        9,
-                    )
-                    .text,
-                );
-                texts.push(walk::walk_statement(engine, ("s.num", &["num"]), 1, &order, &bounds, 9, &[], 9).text);
+                let all_keys = I_KEYS.replace("i.", "s.");
+                for among in [None, Some(asking(true)), Some(asking(false))] {
+                    let walk = Walk { rows: 9, among };
+                    for (columns, read) in [(all_keys.as_str(), KEYS.as_slice()), ("s.num", &["num"])] {
+                        for tests in [tests.as_slice(), &[]] {
+                            let statement =
+                                walk::walk_statement(engine, (columns, read), 1, &order, &bounds, &walk, tests, 9);
+                            texts.push(statement.text);
+                        }
+                    }
+                }
                 texts.push(walk::beyond_statement(engine, 1, &order, &bounds, 9).text);
-                for asked in [true, false] {
-                    let asked = vec![asked; tests.len()];
-                    texts.push(found::sorted_statement(engine, I_KEYS, 1, &order, &bounds, &tests, &asked, 9).text);
+                for asking in [asking(true), asking(false)] {
+                    texts.push(found::sorted_statement(engine, I_KEYS, 1, &order, &bounds, &tests, &asking, 9).text);
                 }
             }
         }
@@ -320,8 +370,8 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
     texts.push(found::count_statement(engine, 1, &tests[4], 9).text);
     texts.push(found::identified_statement(engine, 1, "a", Some(1), &tests).text);
     for test in &tests {
-        texts.push(found::found_statement(engine, I_KEYS, 1, std::slice::from_ref(test), &[true], 9).text);
-        texts.push(found::found_statement(engine, I_KEYS, 1, std::slice::from_ref(test), &[false], 9).text);
+        texts.push(found::found_statement(engine, I_KEYS, 1, std::slice::from_ref(test), &asking(true), 9).text);
+        texts.push(found::found_statement(engine, I_KEYS, 1, std::slice::from_ref(test), &asking(false), 9).text);
     }
     texts
 }

@@ -85,6 +85,11 @@ impl Test {
         matches!(self, Self::Contains(_) | Self::Near { .. } | Self::Facet { present: true, .. })
     }
 
+    /// Whether it is about words, which SQLite's full text may be asked for in parts.
+    pub(super) fn is_about_words(&self) -> bool {
+        matches!(self, Self::Contains(_) | Self::Near { .. })
+    }
+
     /// Whether an index can find those that pass.
     pub(super) fn is_indexed(&self) -> bool {
         !matches!(
@@ -92,6 +97,24 @@ impl Test {
             Self::Facet { present: false, .. } | Self::NotBeginning { .. } | Self::IsNot { .. } | Self::NotUser(_)
         )
     }
+}
+
+/// Up to four pieces of three characters, from the text's beginning to its end. Whoever holds the text holds them
+/// all, and few others do: an index of trigrams finds these pieces in a fraction of the time that it takes to find
+/// them side by side.
+pub(super) fn parts(text: &str) -> Vec<&str> {
+    let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+    let length = starts.len() - 1;
+    if length <= 3 {
+        return vec![text];
+    }
+    let last = length - 3;
+    let pieces = length.div_ceil(3).min(4);
+    let piece = |at: usize| {
+        let from = last * at / (pieces - 1);
+        starts.get(from).zip(starts.get(from + 3)).and_then(|(from, until)| text.get(*from..*until))
+    };
+    (0..pieces).filter_map(piece).collect()
 }
 
 /// What filters ask of a user.

@@ -10,7 +10,7 @@ use denizen_model::{
 use super::{order::number, *};
 use crate::{
     Db,
-    tests::{NOW, bytes, databases, event, stored_realm, user},
+    tests::{NOW, bytes, create, databases, event, stored_realm, user},
 };
 
 /// Few users show what a million would.
@@ -354,3 +354,39 @@ async fn users_of_an_older_database_are_put_into_the_index() {
 
 const FORGET: crate::sql::Sql =
     crate::sql::Sql { sqlite: "DELETE FROM user_index", postgres: "DELETE FROM user_index" };
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_only_the_parts_of_a_word_is_not_found() {
+    for (db, _folder) in databases() {
+        let realm = stored_realm(&db).await.id;
+        for name in ["Ana Gonzalez", "Gon Nza Lez", "Gonza Nzalez"] {
+            let person = user(realm, &format!("{}@example.com", name.replace(' ', "")), name);
+            create(&db, &person).await.unwrap();
+        }
+        for sort in [UserSort::Name, UserSort::BestMatch] {
+            let query = UserQuery { search: Some("gonzalez".into()), sort, limit: 10, ..UserQuery::default() };
+            let found = db.read(move |tx| list(tx, realm, &query)).await.unwrap();
+            let names: Vec<&str> = found.items.iter().map(|user| user.name.as_str()).collect();
+            assert_eq!(names.first(), Some(&"Ana Gonzalez"), "{names:?}");
+            assert!(!names.contains(&"Gon Nza Lez"), "{names:?}");
+        }
+    }
+}
+
+#[test]
+fn parts_of_a_text_reach_from_its_beginning_to_its_end() {
+    use super::test::parts;
+
+    assert_eq!(parts("an"), ["an"]);
+    assert_eq!(parts("ann"), ["ann"]);
+    assert_eq!(parts("anna"), ["ann", "nna"]);
+    assert_eq!(parts("gonzalez"), ["gon", "nza", "lez"]);
+    assert_eq!(parts("Ольга"), ["Оль", "ьга"]);
+    assert_eq!(parts("maria.gonzalez@example.com"), ["mar", "onz", "exa", "com"]);
+    for length in 4..40 {
+        let text: String = ('a'..='z').cycle().take(length).collect();
+        let parts = parts(&text);
+        assert!(parts.iter().all(|part| part.len() == 3 && text.contains(part)), "{parts:?}");
+        assert!(text.starts_with(parts[0]) && text.ends_with(parts[parts.len() - 1]), "{parts:?}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use denizen_model::users::UserSort;
 
-use super::{I_KEYS, Statement, read_keys, read_row};
+use super::{Asking, I_KEYS, Statement, read_keys, read_row};
 use crate::{
     conn::Engine,
     error::Result,
@@ -19,11 +19,11 @@ pub(in super::super) fn found(
     realm_num: i64,
     order: &Order,
     tests: &[Test],
-    asked: &[bool],
+    asking: &Asking,
     wanted: i64,
 ) -> Result<Vec<Row>> {
     let columns = format!("i.num, i.{} AS sort_key", order.column());
-    let statement = found_statement(tx.engine(), &columns, realm_num, tests, asked, wanted);
+    let statement = found_statement(tx.engine(), &columns, realm_num, tests, asking, wanted);
     tx.list_text(&statement.text, &statement.values, |row| read_row(order.sort, row))
 }
 
@@ -32,10 +32,10 @@ pub(in super::super) fn found_keys(
     tx: &mut ReadTx<'_>,
     realm_num: i64,
     tests: &[Test],
-    asked: &[bool],
+    asking: &Asking,
     wanted: i64,
 ) -> Result<Vec<Keys>> {
-    let statement = found_statement(tx.engine(), I_KEYS, realm_num, tests, asked, wanted);
+    let statement = found_statement(tx.engine(), I_KEYS, realm_num, tests, asking, wanted);
     tx.list_text(&statement.text, &statement.values, read_keys)
 }
 
@@ -44,12 +44,12 @@ pub(super) fn found_statement<'q>(
     columns: &str,
     realm_num: i64,
     tests: &'q [Test],
-    asked: &[bool],
+    asking: &Asking,
     wanted: i64,
 ) -> Statement<'q> {
     let mut statement = Statement::new(engine);
     statement.push(&format!("SELECT {columns}"));
-    statement.push_index(realm_num, tests, asked);
+    statement.push_index(realm_num, tests, asking);
     let limit = statement.value(wanted);
     statement.push(&format!(" LIMIT {limit}"));
     statement
@@ -81,11 +81,11 @@ pub(in super::super) fn sorted(
     order: &Order,
     bounds: &Bounds,
     tests: &[Test],
-    asked: &[bool],
+    asking: &Asking,
     wanted: i64,
 ) -> Result<Vec<Row>> {
     let columns = format!("i.num, i.{} AS sort_key", order.column());
-    let statement = sorted_statement(tx.engine(), &columns, realm_num, order, bounds, tests, asked, wanted);
+    let statement = sorted_statement(tx.engine(), &columns, realm_num, order, bounds, tests, asking, wanted);
     tx.list_text(&statement.text, &statement.values, |row| read_row(order.sort, row))
 }
 
@@ -96,10 +96,10 @@ pub(in super::super) fn sorted_keys(
     order: &Order,
     bounds: &Bounds,
     tests: &[Test],
-    asked: &[bool],
+    asking: &Asking,
     wanted: i64,
 ) -> Result<Vec<Keys>> {
-    let statement = sorted_statement(tx.engine(), I_KEYS, realm_num, order, bounds, tests, asked, wanted);
+    let statement = sorted_statement(tx.engine(), I_KEYS, realm_num, order, bounds, tests, asking, wanted);
     tx.list_text(&statement.text, &statement.values, read_keys)
 }
 
@@ -111,12 +111,12 @@ pub(super) fn sorted_statement<'q>(
     order: &Order,
     bounds: &'q Bounds,
     tests: &'q [Test],
-    asked: &[bool],
+    asking: &Asking,
     wanted: i64,
 ) -> Statement<'q> {
     let mut statement = Statement::new(engine);
     statement.push(&format!("SELECT {columns}"));
-    statement.push_index(realm_num, tests, asked);
+    statement.push_index(realm_num, tests, asking);
     statement.bounds("i", order, bounds);
     let (direction, _) = order.words();
     let column = order.column();

@@ -11,19 +11,29 @@ use crate::{
     },
 };
 
-/// Rows from ten places of the index: of each, its place in the order, and whether it passes each test. Only rows
-/// of the realm.
+/// A row of a sample.
+#[derive(Debug)]
+pub(in super::super) struct Sampled {
+    /// Its place in the order.
+    pub(in super::super) row: Row,
+    /// Whether it passes each test.
+    pub(in super::super) passed: Vec<bool>,
+    /// Whether it has all parts of the words that are looked for.
+    pub(in super::super) in_parts: bool,
+}
+
+/// Rows from ten places of the index; only those of the realm.
 pub(in super::super) fn sample(
     tx: &mut ReadTx<'_>,
     realm_num: i64,
     order: &Order,
     tests: &[Test],
-) -> Result<Vec<(Row, Vec<bool>)>> {
+) -> Result<Vec<Sampled>> {
     let statement = sample_statement(tx.engine(), realm_num, order, tests);
     let names: Vec<String> = (0..tests.len()).map(|at| format!("t{at}")).collect();
     tx.list_text(&statement.text, &statement.values, |row| {
         let passed = names.iter().map(|name| Ok(row.i64(name)? != 0)).collect::<Result<Vec<bool>>>()?;
-        Ok((read_row(order.sort, row)?, passed))
+        Ok(Sampled { row: read_row(order.sort, row)?, passed, in_parts: row.i64("in_parts")? != 0 })
     })
 }
 
@@ -32,12 +42,16 @@ const ROWS_OF_A_PLACE: i64 = 100;
 
 pub(super) fn sample_statement<'q>(engine: Engine, realm_num: i64, order: &Order, tests: &'q [Test]) -> Statement<'q> {
     let mut statement = Statement::new(engine);
-    let tested: Vec<String> = (tests.iter().enumerate())
-        .map(|(at, test)| {
-            format!("CASE WHEN {} THEN 1 ELSE 0 END", statement.row_test("s", test)) + &format!(" AS t{at}")
-        })
-        .map(|column| if engine == Engine::Postgres { cast_bigint(&column) } else { column })
-        .collect();
+    let told = |passes: &str, name: &str| match engine {
+        Engine::Sqlite => format!("CASE WHEN {passes} THEN 1 ELSE 0 END AS {name}"),
+        Engine::Postgres => format!("CAST(CASE WHEN {passes} THEN 1 ELSE 0 END AS BIGINT) AS {name}"),
+    };
+    let mut tested: Vec<String> =
+        (tests.iter().enumerate()).map(|(at, test)| told(&statement.row_test("s", test), &format!("t{at}"))).collect();
+    // Only SQLite's full text is asked for parts.
+    let words = tests.iter().filter(|test| engine == Engine::Sqlite && test.is_about_words());
+    let parts: Vec<String> = words.map(|test| statement.parts_test("s", test)).chain(["1 = 1".to_owned()]).collect();
+    tested.push(told(&parts.join(" AND "), "in_parts"));
     statement.push(&format!("SELECT {}, s.num, s.{} AS sort_key FROM ", tested.join(", "), order.column()));
     match engine {
         Engine::Sqlite => statement.push(&places_one_by_one()),
@@ -76,12 +90,4 @@ fn places_joined(order: &Order, tests: &[Test]) -> String {
         PLACES - 1,
         columns.join(", ")
     )
-}
-
-/// `CASE … END AS t0` as a number that both engines read alike.
-fn cast_bigint(column: &str) -> String {
-    match column.rsplit_once(" AS ") {
-        Some((case, name)) => format!("CAST({case} AS BIGINT) AS {name}"),
-        None => column.to_owned(),
-    }
 }

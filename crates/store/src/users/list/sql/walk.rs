@@ -1,6 +1,6 @@
 //! Walks along an order.
 
-use super::{I_KEYS, KEYS, Statement, in_index_as, read_keys, read_row};
+use super::{Asking, I_KEYS, KEYS, Statement, in_index_as, read_keys, read_row};
 use crate::{
     conn::Engine,
     error::Result,
@@ -11,20 +11,49 @@ use crate::{
     },
 };
 
-/// Walks along an order over so many rows, and takes up to so many that pass the tests.
+/// A walk along an order.
+#[derive(Debug)]
+pub(in super::super) struct Walk {
+    /// Over so many rows.
+    pub(in super::super) rows: i64,
+    /// Looking only at those whom SQLite's full text finds when it is asked like this.
+    pub(in super::super) among: Option<Asking>,
+}
+
+impl Walk {
+    /// Whether it comes to the end of the order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(in super::super) fn ends(
+        &self,
+        tx: &mut ReadTx<'_>,
+        realm_num: i64,
+        order: &Order,
+        bounds: &Bounds,
+    ) -> Result<bool> {
+        if self.rows == i64::MAX {
+            return Ok(true);
+        }
+        let statement = beyond_statement(tx.engine(), realm_num, order, bounds, self.rows);
+        Ok(tx.list_text(&statement.text, &statement.values, |row| row.i64("num"))?.is_empty())
+    }
+}
+
+/// Walks along an order, and takes up to so many that pass the tests.
 pub(in super::super) fn walk(
     tx: &mut ReadTx<'_>,
     realm_num: i64,
     order: &Order,
     bounds: &Bounds,
-    rows: i64,
+    walk: &Walk,
     tests: &[Test],
     wanted: i64,
 ) -> Result<Vec<Row>> {
     let column = order.column();
     let columns = format!("s.num, s.{column} AS sort_key");
     let statement =
-        walk_statement(tx.engine(), (&columns, &["num", column]), realm_num, order, bounds, rows, tests, wanted);
+        walk_statement(tx.engine(), (&columns, &["num", column]), realm_num, order, bounds, walk, tests, wanted);
     tx.list_text(&statement.text, &statement.values, |row| read_row(order.sort, row))
 }
 
@@ -34,12 +63,12 @@ pub(in super::super) fn walk_keys(
     realm_num: i64,
     order: &Order,
     bounds: &Bounds,
-    rows: i64,
+    walk: &Walk,
     tests: &[Test],
     wanted: i64,
 ) -> Result<Vec<Keys>> {
     let columns = I_KEYS.replace("i.", "s.");
-    let statement = walk_statement(tx.engine(), (&columns, &KEYS), realm_num, order, bounds, rows, tests, wanted);
+    let statement = walk_statement(tx.engine(), (&columns, &KEYS), realm_num, order, bounds, walk, tests, wanted);
     tx.list_text(&statement.text, &statement.values, read_keys)
 }
 
@@ -50,7 +79,7 @@ pub(super) fn walk_statement<'q>(
     realm_num: i64,
     order: &Order,
     bounds: &'q Bounds,
-    rows: i64,
+    walk: &Walk,
     tests: &'q [Test],
     wanted: i64,
 ) -> Statement<'q> {
@@ -62,7 +91,8 @@ pub(super) fn walk_statement<'q>(
         tests.iter().filter(|test| !order.is_bound(test)).partition(is_in_index);
     // Where the index has what is tested and more than that is asked, rows are read of those who pass.
     let asks_more = !of_rows.is_empty() || read.iter().any(|it| *it != "num" && *it != column);
-    let joined = asks_more && !in_index.is_empty();
+    let among = walk.among.as_ref().and_then(|asking| asking.matched(realm_num, tests));
+    let joined = asks_more && (!in_index.is_empty() || among.is_some());
     let mut walked: Vec<&str> = if joined { vec!["num"] } else { read.to_vec() };
     // No column more than is looked at: then an index that has these is enough.
     let of_walk = if joined { Vec::new() } else { of_rows.clone() };
@@ -94,12 +124,18 @@ pub(super) fn walk_statement<'q>(
         let condition = statement.index_test(test);
         statement.push(&format!(" AND {condition}"));
     }
-    let stretch = statement.value(rows);
+    let stretch = statement.value(walk.rows);
     statement.push(&format!(" ORDER BY i.{column} {direction}, i.num {direction} LIMIT {stretch}) AS {of}"));
     let mut conditions: Vec<String> = in_index.iter().map(|test| statement.entry_test(of, test)).collect();
+    if let Some(among) = among {
+        let among = statement.value(among);
+        // `+ 0` keeps SQLite from walking along what full text finds.
+        conditions.push(format!("({of}.num + 0) IN (SELECT rowid FROM user_search WHERE user_search MATCH {among})"));
+    }
     if joined {
         statement.push_where(&conditions);
-        statement.push(") AS n JOIN user_index s ON s.num = n.num");
+        let join = if engine == Engine::Sqlite { "CROSS JOIN" } else { "JOIN" };
+        statement.push(&format!(") AS n {join} user_index s ON s.num = n.num"));
         conditions = Vec::new();
     }
     conditions.extend(of_rows.iter().map(|test| statement.row_test("s", test)));
@@ -113,18 +149,6 @@ pub(super) fn walk_statement<'q>(
     }
     statement.push(&format!(" LIMIT {limit}"));
     statement
-}
-
-/// Whether a walk over so many rows comes to the end of the order.
-pub(in super::super) fn ends_within(
-    tx: &mut ReadTx<'_>,
-    realm_num: i64,
-    order: &Order,
-    bounds: &Bounds,
-    rows: i64,
-) -> Result<bool> {
-    let statement = beyond_statement(tx.engine(), realm_num, order, bounds, rows);
-    Ok(tx.list_text(&statement.text, &statement.values, |row| row.i64("num"))?.is_empty())
 }
 
 pub(super) fn beyond_statement<'q>(
