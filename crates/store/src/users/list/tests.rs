@@ -359,8 +359,8 @@ const FORGET: crate::sql::Sql =
 async fn whoever_has_only_the_parts_of_a_word_is_not_found() {
     for (db, _folder) in databases() {
         let realm = stored_realm(&db).await.id;
-        for name in ["Ana Gonzalez", "Gon Nza Lez", "Gonza Nzalez"] {
-            let person = user(realm, &format!("{}@example.com", name.replace(' ', "")), name);
+        for (n, name) in ["Ana Gonzalez", "Gon Nza Lez", "Gonza Nzalez"].into_iter().enumerate() {
+            let person = user(realm, &format!("p{n}@example.com"), name);
             create(&db, &person).await.unwrap();
         }
         for sort in [UserSort::Name, UserSort::BestMatch] {
