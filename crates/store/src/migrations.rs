@@ -23,6 +23,7 @@ const FILES: &[(&str, &str)] = &[
     ("0007_messages", include_str!("../migrations/0007_messages.sql")),
     ("0008_list_indexes", include_str!("../migrations/0008_list_indexes.sql")),
     ("0009_covering_index", include_str!("../migrations/0009_covering_index.sql")),
+    ("0010_covering_names", include_str!("../migrations/0010_covering_names.sql")),
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS migrations (

@@ -89,10 +89,10 @@ impl Entry {
         facets.push(Facet::Realm(context.realm_num));
         facets.push(Facet::HasPassword(held.contains(&Facet::Authenticator(AuthenticatorType::Password))));
         facets.extend(held);
-        let key = |text: &Option<String>| fold(text.as_deref().unwrap_or(""));
+        let key = |text: &Option<String>| key(text.as_deref().unwrap_or(""));
         Self {
             realm_num: context.realm_num,
-            name_key: fold(&user.name),
+            name_key: self::key(&user.name),
             email_key: key(&user.email),
             phone_key: key(&user.phone),
             reference_key: key(&user.reference),
@@ -102,6 +102,17 @@ impl Entry {
         }
     }
 }
+
+/// What a column is ordered and compared by: folded, and no longer than an entry of an index may be. (A letter of
+/// Unicode may unfold to eighteen.)
+pub(crate) fn key(text: &str) -> String {
+    let mut folded = fold(text);
+    folded.truncate(folded.floor_char_boundary(KEY_LENGTH));
+    folded
+}
+
+/// In bytes.
+const KEY_LENGTH: usize = 800;
 
 /// Puts a user into the index, who holds these besides what the record says.
 ///

@@ -57,9 +57,11 @@ struct Limits {
     few_at_most: i64,
     /// Along the order, matches are looked for among so many rows at the most.
     walked_at_most: i64,
+    /// The same on PostgreSQL, whose rows are dearer.
+    walked_at_most_postgres: i64,
     /// The same, where the index of the order tells whether a row matches.
     walked_narrow: i64,
-    /// The same on PostgreSQL, whose steps are dearer.
+    /// The same on PostgreSQL.
     walked_narrow_postgres: i64,
     /// Up to so many matches are rather sorted than looked for on a long walk.
     sorted_at_most: u64,
@@ -71,6 +73,7 @@ const LIMITS: Limits = Limits {
     few_best: 3000,
     few_at_most: 8000,
     walked_at_most: 20_000,
+    walked_at_most_postgres: 6_000,
     walked_narrow: 120_000,
     walked_narrow_postgres: 40_000,
     sorted_at_most: 60_000,

@@ -50,11 +50,12 @@ impl Sample {
             all = (0..tests.len()).map(each).product::<f64>().max(all);
         }
         sample.matches = (all * population as f64) as u64;
+        let engine = tx.engine();
         let has_words = |sampled: &&Sampled| {
-            sampled.passed.iter().zip(tests).all(|(passed, test)| *passed || !test.is_about_words())
+            sampled.passed.iter().zip(tests).all(|(passed, test)| *passed || !test.has_parts(engine))
         };
         let in_parts = rows.iter().filter(|sampled| sampled.in_parts).count();
-        sample.in_parts = in_parts <= rows.iter().filter(has_words).count() * 2 + 2;
+        sample.in_parts = in_parts <= rows.iter().filter(has_words).count() * 2 + 1;
         rows.retain(|sampled| bounds.place.as_ref().is_none_or(|place| order.is_beyond(&sampled.row, place)));
         rows.sort_unstable_by(|a, b| order.compare(&a.row, &b.row));
         sample.rows = rows;

@@ -105,6 +105,8 @@ impl Search {
         if engine != Engine::Sqlite || !by_text || found > most.unsigned_abs() {
             return None;
         }
+        // Sorting what is found costs as much as three steps for each.
+        let most = most.min(found.saturating_mul(3).cast_signed());
         self.stretch(most, true)?;
         Some((Walk { rows: most, among: Some(asking) }, found))
     }
@@ -113,7 +115,13 @@ impl Search {
     fn own_stretch(&self, engine: Engine) -> Option<i64> {
         match self.is_narrow(engine) {
             true => self.stretch(self.walked_narrow(engine), true),
-            false => self.stretch(self.limits.walked_at_most, false),
+            false => {
+                let most = match engine {
+                    Engine::Sqlite => self.limits.walked_at_most,
+                    Engine::Postgres => self.limits.walked_at_most_postgres,
+                };
+                self.stretch(most, false)
+            }
         }
     }
 
@@ -152,16 +160,17 @@ impl Search {
         ((!late || cheap) && rows <= most).then(|| rows.max(most / 100))
     }
 
-    /// A key up to which there are more than enough matches, by the sample.
-    fn cut(&self) -> Option<CursorKey> {
+    /// Keys up to which there are enough matches, by the sample: all but surely, and surely if need be.
+    fn cuts(&self) -> Vec<CursorKey> {
         let each = self.sample.population / (self.sample.size.max(1) as u64);
-        if each < self.wanted.unsigned_abs() * 2 {
-            return None;
+        let wanted = self.wanted.unsigned_abs();
+        if each < wanted * 2 {
+            return Vec::new();
         }
-        let mut matching = self.sample.rows.iter().filter(|sampled| sampled.passed.iter().all(|passed| *passed));
-        // Up to the second that the sample has there are, all but surely, as many as are wanted, if it stands for many.
-        let enough = if each < self.wanted.unsigned_abs() * 8 { 2 } else { 1 };
-        matching.nth(enough).map(|sampled| sampled.row.key.clone())
+        let matching = self.sample.rows.iter().filter(|sampled| sampled.passed.iter().all(|passed| *passed));
+        // The more users a row of the sample stands for, the fewer of its matches are enough.
+        let enough = if each < wanted * 8 { 2 } else { usize::from(each < wanted * 16) };
+        matching.skip(enough).take(2).map(|sampled| sampled.row.key.clone()).collect()
     }
 
     /// A page in the order asked for. Where matches are scarce, what is near is found in their place.
@@ -233,10 +242,12 @@ impl Search {
             }
         }
         let asking = self.asking(tx.engine());
-        let cut = Bounds { cut: self.cut(), ..bounds.clone() };
-        let rows = sql::sorted(tx, self.realm_num, &self.order, &cut, &self.tests, &asking, self.wanted)?;
-        if self.is_enough(&rows) || cut.cut.is_none() {
-            return Ok(Found { rows, total });
+        for cut in self.cuts() {
+            let cut = Bounds { cut: Some(cut), ..bounds.clone() };
+            let rows = sql::sorted(tx, self.realm_num, &self.order, &cut, &self.tests, &asking, self.wanted)?;
+            if self.is_enough(&rows) {
+                return Ok(Found { rows, total });
+            }
         }
         let rows = sql::sorted(tx, self.realm_num, &self.order, bounds, &self.tests, &asking, self.wanted)?;
         Ok(Found { rows, total })

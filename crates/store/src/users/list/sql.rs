@@ -88,10 +88,10 @@ impl<'q> Statement<'q> {
     }
 
     /// That all parts of what full text would be asked for are there, as a test of a row.
-    fn parts_test(&mut self, of: &str, test: &'q Test) -> String {
+    fn parts_test(&mut self, of: &str, test: &'q Test, most: usize) -> String {
         let mut held = |column: &str, text: &'q str| {
             let column = format!("{of}.{column}");
-            let parts: Vec<String> = parts(text).into_iter().map(|part| self.holds(&column, part)).collect();
+            let parts: Vec<String> = parts(text, most).into_iter().map(|part| self.holds(&column, part)).collect();
             format!("({})", parts.join(" AND "))
         };
         match test {
@@ -154,19 +154,22 @@ impl<'q> Statement<'q> {
 
     /// The tables and conditions by which the index finds those who pass all tests.
     fn push_index(&mut self, realm_num: i64, tests: &'q [Test], asking: &Asking) {
-        let matched = (self.engine == Engine::Sqlite).then(|| asking.matched(realm_num, tests)).flatten();
+        let matched = asking.matched(self.engine, realm_num, tests);
         let by_text = matched.is_some();
+        let most = parts_of_each(tests);
+        let in_parts = |at: usize, test: &Test| asking.in_parts && asking.is_asked(at) && test.has_parts(self.engine);
         let is_matched = |at: usize, test: &Test| by_text && asking.is_asked(at) && test.is_text();
         // What was asked for in parts is tested once more.
-        let conditions: Vec<(usize, &'q Test)> = (tests.iter().enumerate())
-            .filter(|(at, test)| !is_matched(*at, test) || asking.is_in_parts(test))
+        let conditions: Vec<(usize, &'q Test, bool)> = (tests.iter().enumerate())
+            .map(|(at, test)| (at, test, in_parts(at, test)))
+            .filter(|(at, test, in_parts)| !is_matched(*at, test) || *in_parts)
             .collect();
         if let Some(matched) = matched {
             // A cross join is SQLite's way to say which comes first; it would test a million rows against what the
             // index found.
             let found = self.value(matched);
             // Where keys are enough, they are read from an index of nothing else.
-            let keys = conditions.iter().all(|(_, test)| test.is_about_keys());
+            let keys = conditions.iter().all(|(_, test, _)| test.is_about_keys());
             let keys = if keys { "INDEXED BY user_index_keys" } else { "" };
             self.push(&format!(
                 " FROM user_search CROSS JOIN user_index i {keys} ON i.num = user_search.rowid WHERE user_search MATCH {found} AND "
@@ -176,7 +179,13 @@ impl<'q> Statement<'q> {
         }
         let realm = self.value(realm_num);
         self.push(&format!("i.realm_num = {realm}"));
-        for (at, test) in conditions {
+        for (at, test, in_parts) in conditions {
+            if let (Engine::Postgres, true, Test::Contains(text)) = (self.engine, in_parts, test) {
+                for part in parts(text, most) {
+                    let part = self.value(like_containing(part));
+                    self.push(&format!(" AND i.search_text LIKE {part} ESCAPE '!'"));
+                }
+            }
             let condition = match (asking.is_asked(at), by_text, test) {
                 (true, true, Test::Within { column, from, until }) => {
                     let (from, until) = (self.value(*from), self.value(*until));
@@ -185,7 +194,7 @@ impl<'q> Statement<'q> {
                          AND r.{column} >= {from} AND r.{column} < {until})"
                     )
                 }
-                (true, false, test) => self.index_test(test),
+                (true, false, test) if !in_parts => self.index_test(test),
                 (_, _, test) => self.row_test("i", test),
             };
             self.push(&format!(" AND {condition}"));
@@ -232,7 +241,7 @@ fn beyond(prefix: &str) -> String {
 pub(super) struct Asking {
     /// Of each test, whether the index is asked; rows are tested for the others.
     pub(super) tests: Vec<bool>,
-    /// SQLite's full text is asked for parts of what is typed, and rows are tested for the whole.
+    /// The index of trigrams is asked for parts of what is typed, and rows are tested for the whole.
     pub(super) in_parts: bool,
     /// The realm is small beside the others that SQLite's full text knows.
     pub(super) realm: bool,
@@ -243,16 +252,13 @@ impl Asking {
         self.tests.get(at).copied().unwrap_or(true)
     }
 
-    /// Whether full text was asked for something that more than those who pass may have.
-    fn is_in_parts(&self, test: &Test) -> bool {
-        self.in_parts && test.is_about_words()
-    }
-
-    /// What full text is asked for, in the words of FTS5's queries; `None` when none of the tests is about that.
-    fn matched(&self, realm_num: i64, tests: &[Test]) -> Option<String> {
+    /// What SQLite's full text is asked for, in the words of FTS5's queries; `None` when none of the tests is about
+    /// that, and on another engine.
+    fn matched(&self, engine: Engine, realm_num: i64, tests: &[Test]) -> Option<String> {
         let asked = tests.iter().enumerate().filter(|(at, _)| self.is_asked(*at));
-        let mut all: Vec<String> = asked.filter_map(|(_, test)| self.words(test)).collect();
-        if all.is_empty() {
+        let most = self.in_parts.then(|| parts_of_each(tests));
+        let mut all: Vec<String> = asked.filter_map(|(_, test)| words(test, most)).collect();
+        if engine != Engine::Sqlite || all.is_empty() {
             return None;
         }
         if self.realm {
@@ -260,27 +266,32 @@ impl Asking {
         }
         Some(all.join(" AND "))
     }
+}
 
-    fn words(&self, test: &Test) -> Option<String> {
-        match test {
-            Test::Contains(text) => Some(self.held("search_text", text)),
-            Test::Near { text, near } => {
-                let text = text.iter().map(|text| self.held("search_text", text));
-                let near = near.iter().map(|near| self.held("near_text", near));
-                Some(format!("({})", text.chain(near).collect::<Vec<_>>().join(" OR ")))
-            }
-            Test::Facet { mark, present: true } => Some(phrase("facets", mark)),
-            _ => None,
+/// What full text is asked for by a test, in so many parts of each text or whole.
+fn words(test: &Test, most: Option<usize>) -> Option<String> {
+    let held = |column: &str, text: &str| match most {
+        Some(most) => {
+            let parts: Vec<String> = parts(text, most).into_iter().map(|part| phrase(column, part)).collect();
+            format!("({})", parts.join(" AND "))
         }
+        None => phrase(column, text),
+    };
+    match test {
+        Test::Contains(text) => Some(held("search_text", text)),
+        Test::Near { text, near } => {
+            let text = text.iter().map(|text| held("search_text", text));
+            let near = near.iter().map(|near| held("near_text", near));
+            Some(format!("({})", text.chain(near).collect::<Vec<_>>().join(" OR ")))
+        }
+        Test::Facet { mark, present: true } => Some(phrase("facets", mark)),
+        _ => None,
     }
+}
 
-    fn held(&self, column: &str, text: &str) -> String {
-        if !self.in_parts {
-            return phrase(column, text);
-        }
-        let parts: Vec<String> = parts(text).into_iter().map(|part| phrase(column, part)).collect();
-        format!("({})", parts.join(" AND "))
-    }
+/// How many parts of each text are asked for: what else is asked makes up for fewer.
+fn parts_of_each(tests: &[Test]) -> usize {
+    if tests.len() > 1 { 2 } else { 4 }
 }
 
 fn phrase(column: &str, text: &str) -> String {

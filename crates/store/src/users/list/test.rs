@@ -5,7 +5,7 @@ use denizen_model::{
     users::{UserFilters, UserSort, word_beginning},
 };
 
-use crate::conn::Engine;
+use crate::{conn::Engine, users::index};
 
 /// A condition on a user.
 #[derive(Debug, Clone)]
@@ -66,13 +66,19 @@ impl Test {
 
     /// Whether the index of this order tells who passes.
     pub(super) fn is_in_index_of(&self, engine: Engine, sort: UserSort) -> bool {
-        let own = |column: &str| matches!(column, "num" | "created_at" | "last_sign_in_at" | "facets");
-        let newest = matches!(sort, UserSort::CreatedAt | UserSort::BestMatch);
-        match (engine, sort) {
-            (Engine::Sqlite, UserSort::LastSignInAt) => self.columns().into_iter().all(own),
-            (Engine::Sqlite, _) => newest && self.columns().into_iter().all(own),
-            (Engine::Postgres, _) => newest && self.columns().into_iter().all(|it| own(it) || it == "search_text"),
-        }
+        let (covered, text) = match (engine, sort) {
+            (Engine::Sqlite, UserSort::LastSignInAt | UserSort::CreatedAt | UserSort::BestMatch) => (true, false),
+            (Engine::Postgres, UserSort::CreatedAt | UserSort::BestMatch | UserSort::Name | UserSort::Email) => {
+                (true, true)
+            }
+            _ => (false, false),
+        };
+        let told = |column: &str| match column {
+            "num" | "created_at" | "last_sign_in_at" | "facets" => covered,
+            "search_text" => text,
+            _ => false,
+        };
+        self.columns().into_iter().all(told)
     }
 
     /// Whether it is about what is near and not about the word itself.
@@ -85,9 +91,13 @@ impl Test {
         matches!(self, Self::Contains(_) | Self::Near { .. } | Self::Facet { present: true, .. })
     }
 
-    /// Whether it is about words, which SQLite's full text may be asked for in parts.
-    pub(super) fn is_about_words(&self) -> bool {
-        matches!(self, Self::Contains(_) | Self::Near { .. })
+    /// Whether it is about words, which an index of trigrams may be asked for in parts.
+    pub(super) fn has_parts(&self, engine: Engine) -> bool {
+        match self {
+            Self::Contains(_) => true,
+            Self::Near { .. } => engine == Engine::Sqlite,
+            _ => false,
+        }
     }
 
     /// Whether an index can find those that pass.
@@ -99,17 +109,17 @@ impl Test {
     }
 }
 
-/// Up to four pieces of three characters, from the text's beginning to its end. Whoever holds the text holds them
+/// Up to so many pieces of three characters, from the text's beginning to its end. Whoever holds the text holds them
 /// all, and few others do: an index of trigrams finds these pieces in a fraction of the time that it takes to find
 /// them side by side.
-pub(super) fn parts(text: &str) -> Vec<&str> {
+pub(super) fn parts(text: &str, most: usize) -> Vec<&str> {
     let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
     let length = starts.len() - 1;
     if length <= 3 {
         return vec![text];
     }
     let last = length - 3;
-    let pieces = length.div_ceil(3).min(4);
+    let pieces = length.div_ceil(3).min(most.max(2));
     let piece = |at: usize| {
         let from = last * at / (pieces - 1);
         starts.get(from).zip(starts.get(from + 3)).and_then(|(from, until)| text.get(*from..*until))
@@ -136,7 +146,7 @@ pub(super) fn filter_tests(filters: &UserFilters) -> Vec<Test> {
         tests.push(Test::Within { column: "last_sign_in_at", from: 0, until: 1 });
     }
     if let Some(reference) = &filters.reference {
-        tests.push(Test::Reference(reference.clone()));
+        tests.push(Test::Reference(index::key(reference)));
     }
     tests
 }

@@ -1,6 +1,6 @@
 //! A sample of a realm: rows from some places, with what they pass.
 
-use super::{Statement, read_row};
+use super::{Statement, parts_of_each, read_row};
 use crate::{
     conn::Engine,
     error::Result,
@@ -48,9 +48,9 @@ pub(super) fn sample_statement<'q>(engine: Engine, realm_num: i64, order: &Order
     };
     let mut tested: Vec<String> =
         (tests.iter().enumerate()).map(|(at, test)| told(&statement.row_test("s", test), &format!("t{at}"))).collect();
-    // Only SQLite's full text is asked for parts.
-    let words = tests.iter().filter(|test| engine == Engine::Sqlite && test.is_about_words());
-    let parts: Vec<String> = words.map(|test| statement.parts_test("s", test)).chain(["1 = 1".to_owned()]).collect();
+    let (words, most) = (tests.iter().filter(|test| test.has_parts(engine)), parts_of_each(tests));
+    let parts = words.map(|test| statement.parts_test("s", test, most)).chain(["1 = 1".to_owned()]);
+    let parts: Vec<String> = parts.collect();
     tested.push(told(&parts.join(" AND "), "in_parts"));
     statement.push(&format!("SELECT {}, s.num, s.{} AS sort_key FROM ", tested.join(", "), order.column()));
     match engine {

@@ -91,7 +91,7 @@ pub(super) fn walk_statement<'q>(
         tests.iter().filter(|test| !order.is_bound(test)).partition(is_in_index);
     // Where the index has what is tested and more than that is asked, rows are read of those who pass.
     let asks_more = !of_rows.is_empty() || read.iter().any(|it| *it != "num" && *it != column);
-    let among = walk.among.as_ref().and_then(|asking| asking.matched(realm_num, tests));
+    let among = walk.among.as_ref().and_then(|asking| asking.matched(engine, realm_num, tests));
     let joined = asks_more && (!in_index.is_empty() || among.is_some());
     let mut walked: Vec<&str> = if joined { vec!["num"] } else { read.to_vec() };
     // No column more than is looked at: then an index that has these is enough.

@@ -1,0 +1,10 @@
+-- On PostgreSQL the indexes by name and by address, too, tell what searches in these orders look for. An entry of an
+-- index has little room: of a key that is longer than any name people have, its beginning is enough.
+--postgres: UPDATE user_index SET name_key = left(name_key, 200), email_key = left(email_key, 200)
+--postgres:   WHERE octet_length(name_key) > 800 OR octet_length(email_key) > 800;
+--postgres: DROP INDEX user_index_by_name;
+--postgres: CREATE INDEX user_index_by_name ON user_index (realm_num, name_key, num)
+--postgres:   INCLUDE (created_at, last_sign_in_at, walked_facets, walked_text);
+--postgres: DROP INDEX user_index_by_email;
+--postgres: CREATE INDEX user_index_by_email ON user_index (realm_num, email_key, num)
+--postgres:   INCLUDE (created_at, last_sign_in_at, walked_facets, walked_text);
