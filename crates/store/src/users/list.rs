@@ -73,7 +73,7 @@ const LIMITS: Limits = Limits {
     few_best: 3000,
     few_at_most: 8000,
     walked_at_most: 20_000,
-    walked_at_most_postgres: 6_000,
+    walked_at_most_postgres: 10_000,
     walked_narrow: 120_000,
     walked_narrow_postgres: 40_000,
     sorted_at_most: 60_000,

@@ -22,7 +22,7 @@ use super::{
     Found,
     order::{Bounds, Keys, Order, Row, number},
     search::Search,
-    sql::{self, Walk},
+    sql::{self, Asking, Walk},
     test::Test,
 };
 use crate::{error::Result, sql::statements, tx::ReadTx, users::index, value::params};
@@ -242,7 +242,8 @@ fn rest(
             return Ok(found);
         }
     }
-    sql::sorted_keys(tx, search.realm_num, &order, &bounds, tests, &search.asking(tx.engine()), limit)
+    let asking = Asking { in_parts: false, ..search.asking(tx.engine()) };
+    sql::sorted_keys(tx, search.realm_num, &order, &bounds, tests, &asking, limit)
 }
 
 /// That a user has each of the words, or what is near to it; or only the latter.

@@ -11,6 +11,14 @@ use super::{
 };
 use crate::{conn::Engine, error::Result, tx::ReadTx};
 
+/// How long a walk is.
+struct Stretch {
+    /// By then as many as are wanted have been met, if luck is not bad.
+    likely: i64,
+    /// Where it is given up.
+    most: i64,
+}
+
 /// A search under way.
 pub(super) struct Search {
     pub(super) realm_num: i64,
@@ -80,12 +88,11 @@ impl Search {
         }
         let mut walks = Vec::new();
         let among = self.walk_among(engine);
-        if let Some(rows) = self.own_stretch(engine) {
-            // A walk ends with the last that is wanted; where its steps are cheap it may go on past bad luck.
-            let rows = if self.is_narrow(engine) { self.walked_narrow(engine) } else { rows };
-            let shorter = |(_, found): &(Walk, u64)| self.is_narrow(engine) || rows.unsigned_abs() * 8 < *found;
+        if let Some(stretch) = self.own_stretch(engine) {
+            let likely = stretch.likely.unsigned_abs();
+            let shorter = |(_, found): &(Walk, u64)| self.is_narrow(engine) || likely * 8 < *found;
             if among.as_ref().is_none_or(shorter) {
-                walks.push(Walk { rows, among: None });
+                walks.push(Walk { rows: stretch.most, among: None });
             }
         }
         walks.extend(among.map(|(walk, _)| walk));
@@ -107,12 +114,12 @@ impl Search {
         }
         // Sorting what is found costs as much as three steps for each.
         let most = most.min(found.saturating_mul(3).cast_signed());
-        self.stretch(most, true)?;
-        Some((Walk { rows: most, among: Some(asking) }, found))
+        let rows = self.stretch(most, true)?.most;
+        Some((Walk { rows, among: Some(asking) }, found))
     }
 
     /// How far to walk along the order alone, reading rows where its index does not tell who passes.
-    fn own_stretch(&self, engine: Engine) -> Option<i64> {
+    fn own_stretch(&self, engine: Engine) -> Option<Stretch> {
         match self.is_narrow(engine) {
             true => self.stretch(self.walked_narrow(engine), true),
             false => {
@@ -125,14 +132,14 @@ impl Search {
         }
     }
 
-    /// How far to walk to meet as many matches as are wanted, with room for bad luck; `None` when that is too far,
-    /// or when the sample shows that matches come late and steps are not cheap.
-    fn stretch(&self, most: i64, cheap: bool) -> Option<i64> {
+    /// How far to walk to meet as many matches as are wanted; `None` when that is too far, or when the sample shows
+    /// that matches come late. Where steps are cheap a walk goes on to where the sample has its first.
+    fn stretch(&self, most: i64, cheap: bool) -> Option<Stretch> {
         // Close to the end of the list whatever is left is walked over.
         let each = self.sample.population / (self.sample.size.max(1) as u64);
         let left = each.saturating_mul(self.sample.rows.len() as u64);
         if self.sample.rows.len() < self.sample.size && left <= most.unsigned_abs() / 2 {
-            return Some(most);
+            return Some(Stretch { likely: most, most });
         }
         let is_bound = |at: usize| self.tests.get(at).is_some_and(|test| self.order.is_bound(test));
         let within: Vec<&Vec<bool>> = (self.sample.rows.iter().map(|sampled| &sampled.passed))
@@ -148,16 +155,16 @@ impl Search {
             }
             share = (0..self.tests.len()).filter(|at| !is_bound(*at)).map(|at| self.sample.share_of(at)).product();
         }
-        let mut rows = (2.0 * self.wanted as f64 / share) as i64;
+        let likely = (2.0 * self.wanted as f64 / share) as i64;
         // Were they spread evenly, so many others before the first would be a strange chance.
         let before = within.iter().take_while(|passed| !matching(passed)).count();
         let late = (1.0 - share).powf(before as f64) < 0.001;
-        if late && cheap {
-            // What the sample passes before its third match is walked over as well.
-            let third = within.iter().enumerate().filter(|(_, passed)| matching(passed)).nth(2);
-            rows = rows.saturating_add(third.map_or(most, |(at, _)| (at as u64 * each) as i64));
+        let first = (before as u64).saturating_mul(each).cast_signed();
+        if cheap && matches > 0 && first <= most {
+            let likely = if late { first.saturating_add(likely) } else { likely };
+            return Some(Stretch { likely, most });
         }
-        ((!late || cheap) && rows <= most).then(|| rows.max(most / 100))
+        (!late && likely <= most).then(|| Stretch { likely, most: likely.max(most / 100) })
     }
 
     /// Keys up to which there are enough matches, by the sample: all but surely, and surely if need be.
@@ -207,7 +214,7 @@ impl Search {
         let rows = self.rows_of_index(asking);
         // A step of a narrow walk costs a fraction of what a row of the index does.
         let (step, unless) = if self.is_narrow(engine) { (8, self.limits.few / 4) } else { (1, self.limits.few) };
-        let walks = self.own_stretch(engine).is_some_and(|stretch| stretch.unsigned_abs() / step < rows);
+        let walks = self.own_stretch(engine).is_some_and(|stretch| stretch.likely.unsigned_abs() / step < rows);
         self.is_indexed() && self.sample.matches <= few && (rows <= unless || !walks)
     }
 
@@ -241,7 +248,8 @@ impl Search {
                 return Ok(Found { rows, total });
             }
         }
-        let asking = self.asking(tx.engine());
+        // Whole words: the fewer are found, the fewer are read.
+        let asking = Asking { in_parts: false, ..self.asking(tx.engine()) };
         for cut in self.cuts() {
             let cut = Bounds { cut: Some(cut), ..bounds.clone() };
             let rows = sql::sorted(tx, self.realm_num, &self.order, &cut, &self.tests, &asking, self.wanted)?;

@@ -211,6 +211,10 @@ impl<'q> Statement<'q> {
             };
             let num = self.value(place.num);
             self.push(&format!(" AND ({of}.{column}, {of}.num) {beyond} ({key}, {num})"));
+            if self.engine == Engine::Postgres {
+                // Of how many rows are beyond a pair its planner has no idea.
+                self.push(&format!(" AND {of}.{column} {beyond}= {key}"));
+            }
         }
         if let Some(cut) = &bounds.cut {
             let until = match order.direction {
