@@ -12,7 +12,8 @@ pub use columns::{COLUMNS_PARAMETER, UserColumn};
 pub use index::{Facet, is_one_typo_away, marks, typo_variants, word_beginning};
 pub use query::{
     ATTRIBUTE_FILTER, FILTERS, FilterSpec, FilterValues, MAX_SEARCH, NOT_A_SPAN, NOT_A_TIME, Span, Typed, UserFilters,
-    UserQuery, UserSort, as_typed, as_words, filter_spec, parse_span, parse_time, take_apart, terms,
+    UserQuery, UserSort, as_typed, as_words, filter_spec, filter_value_title, parse_span, parse_time, take_apart,
+    terms,
 };
 
 use crate::{

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{Facet, text_enum};
 use crate::{
     Timestamp,
+    authenticators::{AuthenticatorType, RequiredAction},
     pages::{Cursor, DEFAULT_LIMIT, Direction},
     text::fold,
 };
@@ -233,6 +234,21 @@ pub const FILTERS: &[FilterSpec] = &[
     spec("last_sign_in_before", "Last sign-in before", FilterValues::Time),
     spec("reference", "Reference", FilterValues::Text),
 ];
+
+/// What one of the values of [`FilterValues::OneOf`] is called on pages.
+#[must_use]
+pub fn filter_value_title(value: &'static str) -> &'static str {
+    match value {
+        "human" => "People",
+        "machine" => "Machines",
+        "active" => "Active",
+        "disabled" => "Disabled",
+        _ => {
+            let action = value.parse::<RequiredAction>().map(RequiredAction::title);
+            action.or_else(|_| value.parse::<AuthenticatorType>().map(AuthenticatorType::title)).unwrap_or(value)
+        }
+    }
+}
 
 /// Begins the name of a filter by attribute.
 pub const ATTRIBUTE_FILTER: &str = "attr.";

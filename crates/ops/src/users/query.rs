@@ -9,7 +9,7 @@ use denizen_model::{
     text::{self, fold},
     users::{
         ATTRIBUTE_FILTER, FILTERS, Facet, FilterValues, MAX_SEARCH, Span, UserFilters, UserKind, UserQuery, UserSort,
-        as_typed, as_words, filter_spec, parse_span, parse_time, take_apart,
+        as_typed, as_words, filter_spec, filter_value_title, parse_span, parse_time, take_apart,
     },
     validation::FieldErrors,
 };
@@ -321,9 +321,10 @@ fn apply(
             apply_yes_no(filters, name, value == "true");
             None
         }
-        FilterValues::OneOf(_) => {
+        FilterValues::OneOf(allowed) => {
             apply_one_of(filters, name, value);
-            words = value.replace('_', " ");
+            let title = allowed.iter().find(|allowed| **allowed == value).map(|value| filter_value_title(value));
+            words = title.unwrap_or(value).to_lowercase();
             None
         }
         FilterValues::Role => apply_named(tx, realm, filters, Named::Role, value, &mut words)?,

@@ -1,6 +1,6 @@
 //! The filters of the list: those to choose from, grouped, and those in force as chips.
 
-use denizen_model::users::{ATTRIBUTE_FILTER, FilterValues, filter_spec};
+use denizen_model::users::{ATTRIBUTE_FILTER, FilterValues, filter_spec, filter_value_title};
 use denizen_ops::users::Understood;
 use serde::Serialize;
 
@@ -84,19 +84,6 @@ const CREATED: &[(&str, &str)] =
     &[("1d", "Last day"), ("7d", "Last 7 days"), ("30d", "Last 30 days"), (">1y", "Over a year ago")];
 const YES_NO: &[(&str, &str)] = &[("true", "Yes"), ("false", "No")];
 
-/// What a fixed value is called.
-fn value_label(value: &'static str) -> &'static str {
-    match value {
-        "human" => "People",
-        "machine" => "Machines",
-        "active" => "Active",
-        "disabled" => "Disabled",
-        "password" => "Password",
-        "update_password" => "New password",
-        other => other,
-    }
-}
-
 /// All filters there are. Those that nothing can be chosen for are left out.
 pub(super) fn groups(state: &State, searchable: &[String]) -> Vec<Group> {
     let mut groups: Vec<Group> = GROUPS
@@ -121,7 +108,7 @@ pub(super) fn groups(state: &State, searchable: &[String]) -> Vec<Group> {
 fn filter(state: &State, name: &'static str) -> Option<Filter> {
     let spec = filter_spec(name)?;
     let choices: Vec<(&'static str, &'static str)> = match spec.values {
-        FilterValues::OneOf(allowed) => allowed.iter().map(|value| (*value, value_label(value))).collect(),
+        FilterValues::OneOf(allowed) => allowed.iter().map(|value| (*value, filter_value_title(value))).collect(),
         FilterValues::YesNo => YES_NO.to_vec(),
         FilterValues::SpanOrNever => LAST_SIGN_IN.to_vec(),
         FilterValues::Span => CREATED.to_vec(),

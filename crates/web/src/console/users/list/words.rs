@@ -45,7 +45,8 @@ fn clause(filter: &Applied) -> String {
         "email_verified" => one("email verified", "email not verified"),
         "phone_verified" => one("phone verified", "phone not verified"),
         "has_password" => one("with a password", "without a password"),
-        "authenticator" => format!("with the authenticator {words}"),
+        "authenticator" if value == "recovery_codes" => format!("with {words}"),
+        "authenticator" => format!("with {} {words}", if value == "totp" { "an" } else { "a" }),
         "provider" => format!("linked to {words}"),
         "required_action" => format!("who must {words}"),
         "last_sign_in" if value == "never" => "never signed in".to_owned(),
@@ -93,6 +94,12 @@ mod tests {
             "signed in within the last 7 days"
         );
         assert_eq!(filter("has_password", "false", "Has a password", "no"), "without a password");
+        assert_eq!(filter("authenticator", "totp", "Authenticator", "authenticator app"), "with an authenticator app");
+        assert_eq!(filter("authenticator", "recovery_codes", "Authenticator", "recovery codes"), "with recovery codes");
+        assert_eq!(
+            filter("required_action", "configure_otp", "Required action", "set up an authenticator app"),
+            "who must set up an authenticator app"
+        );
         assert_eq!(filter("attr.team", "blue", "team", "blue"), "team blue");
         assert_eq!(total(Total { count: 45_000, exact: false }), "About 45,000 users");
     }
