@@ -4,9 +4,15 @@
 //! from ten places:
 //!
 //! * Few match: the index finds them all ([`sql::found`]), they are counted exactly and put in order here.
-//! * Many match: they are met soon on a walk along the order asked for ([`sql::walk`]); the total is an estimate.
+//! * Many match: they are met soon on a walk along the order asked for ([`sql::walk`]); the total is an estimate. Where
+//!   the index of the order does not tell who matches, each step reads a row; so on SQLite a long walk only looks at
+//!   those whom full text has found before.
 //! * Many match, but not where the walk begins (a given name, in a list by name): the database sorts what the index
-//!   finds ([`sql::sorted`]), by narrow rows.
+//!   finds ([`sql::sorted`]), by narrow rows, up to a key before which the sample has enough of them.
+//!
+//! An index of trigrams compares the lists of all trigrams of a word, and their places; asked for a few of them alone
+//! it is many times quicker. So it is asked for parts, and rows are tested for the whole word, unless the sample shows
+//! that many have the parts and not the word.
 //!
 //! So no way does work in proportion to the whole table. A search by best match has an order of its own, made of
 //! such walks: see [`best`].
