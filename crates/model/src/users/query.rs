@@ -244,8 +244,8 @@ pub fn filter_value_title(value: &'static str) -> &'static str {
         "active" => "Active",
         "disabled" => "Disabled",
         _ => {
-            let action = value.parse::<RequiredAction>().map(RequiredAction::title);
-            action.or_else(|_| value.parse::<AuthenticatorType>().map(AuthenticatorType::title)).unwrap_or(value)
+            let action = RequiredAction::from_name(value).map(RequiredAction::title);
+            action.or_else(|| AuthenticatorType::from_name(value).map(AuthenticatorType::title)).unwrap_or(value)
         }
     }
 }

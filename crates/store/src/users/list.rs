@@ -1,7 +1,7 @@
 //! Lists of users: search, filters, order, keyset paging.
 //!
 //! Which way is right depends on how many users match. A sample of the whole realm tells, about a thousand rows
-//! from ten places:
+//! from twenty places:
 //!
 //! * Few match: the index finds them all ([`sql::found`]), they are counted exactly and put in order here.
 //! * Many match: they are met soon on a walk along the order asked for ([`sql::walk`]); the total is an estimate. Where
@@ -71,6 +71,8 @@ struct Limits {
     walked_narrow_postgres: i64,
     /// Up to so many matches are rather sorted than looked for on a long walk.
     sorted_at_most: u64,
+    /// Up to so many rows are rather found and sorted than an order walked whose index tells whether a row matches.
+    found_rather_than_walked: u64,
 }
 
 const LIMITS: Limits = Limits {
@@ -83,6 +85,7 @@ const LIMITS: Limits = Limits {
     walked_narrow: 120_000,
     walked_narrow_postgres: 40_000,
     sorted_at_most: 60_000,
+    found_rather_than_walked: 20_000,
 };
 
 /// What more than one in so many users has is tested on the row, not looked up.

@@ -22,7 +22,7 @@ use super::{
     Found,
     order::{Bounds, Keys, Order, Row, number},
     search::Search,
-    sql::{self, Asking, Walk},
+    sql::{self, Walk},
     test::Test,
 };
 use crate::{error::Result, sql::statements, tx::ReadTx, users::index, value::params};
@@ -242,7 +242,7 @@ fn rest(
             return Ok(found);
         }
     }
-    let asking = Asking { in_parts: false, ..search.asking(tx.engine()) };
+    let asking = search.asking_to_sort(tx.engine());
     sql::sorted_keys(tx, search.realm_num, &order, &bounds, tests, &asking, limit)
 }
 

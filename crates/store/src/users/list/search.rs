@@ -30,6 +30,14 @@ pub(super) struct Search {
 }
 
 impl Search {
+    /// As [`Search::asking`], for what is sorted. Many are found by whole words: no more of them are read than match,
+    /// and PostgreSQL knows better how many these are.
+    pub(super) fn asking_to_sort(&self, engine: Engine) -> Asking {
+        let asking = self.asking(engine);
+        let many = self.rows_of_index(&asking) > self.limits.few;
+        Asking { in_parts: asking.in_parts && !many, ..asking }
+    }
+
     /// How the index is asked: for which tests, the others being made on the rows it finds. At least the rarest is
     /// asked.
     pub(super) fn asking(&self, engine: Engine) -> Asking {
@@ -92,12 +100,21 @@ impl Search {
             let likely = stretch.likely.unsigned_abs();
             let shorter = |(_, found): &(Walk, u64)| self.is_narrow(engine) || likely * 8 < *found;
             if among.as_ref().is_none_or(shorter) {
-                walks.push(Walk { rows: stretch.most, among: None });
+                let rows = if self.is_narrow(engine) { self.walked_narrow(engine) } else { stretch.most };
+                walks.push(Walk { rows, among: None });
             }
         }
         walks.extend(among.map(|(walk, _)| walk));
-        if self.sample.matches > self.limits.sorted_at_most {
-            walks.push(Walk { rows: self.limits.walked_at_most, among: None });
+        // So many are not sorted before it was tried to meet them.
+        let (many, rows) = match self.is_narrow(engine) {
+            true => {
+                let found = self.rows_of_index(&self.asking(engine));
+                (found > self.limits.found_rather_than_walked, self.walked_narrow(engine))
+            }
+            false => (self.sample.matches > self.limits.sorted_at_most, self.limits.walked_at_most),
+        };
+        if many && walks.iter().all(|walk| walk.rows < rows) {
+            walks.push(Walk { rows, among: None });
         }
         walks
     }
@@ -114,7 +131,12 @@ impl Search {
         }
         // Sorting what is found costs as much as three steps for each.
         let most = most.min(found.saturating_mul(3).cast_signed());
-        let rows = self.stretch(most, true)?.most;
+        let rows = match self.stretch(most, true) {
+            Some(stretch) => stretch.most,
+            // A try is cheap beside sorting so many.
+            None if found > self.limits.found_rather_than_walked => most / 3,
+            None => return None,
+        };
         Some((Walk { rows, among: Some(asking) }, found))
     }
 
@@ -133,7 +155,7 @@ impl Search {
     }
 
     /// How far to walk to meet as many matches as are wanted; `None` when that is too far, or when the sample shows
-    /// that matches come late. Where steps are cheap a walk goes on to where the sample has its first.
+    /// that matches come late. Where steps are cheap a walk may go on past bad luck.
     fn stretch(&self, most: i64, cheap: bool) -> Option<Stretch> {
         // Close to the end of the list whatever is left is walked over.
         let each = self.sample.population / (self.sample.size.max(1) as u64);
@@ -158,13 +180,18 @@ impl Search {
         let likely = (2.0 * self.wanted as f64 / share) as i64;
         // Were they spread evenly, so many others before the first would be a strange chance.
         let before = within.iter().take_while(|passed| !matching(passed)).count();
-        let late = (1.0 - share).powf(before as f64) < 0.001;
+        let chance = (1.0 - share).powf(before as f64);
+        if !cheap {
+            return (chance >= 0.001 && likely <= most).then(|| Stretch { likely, most: likely.max(most / 100) });
+        }
+        // The sample has one so far away.
         let first = (before as u64).saturating_mul(each).cast_signed();
-        if cheap && matches > 0 && first <= most {
-            let likely = if late { first.saturating_add(likely) } else { likely };
+        let late = chance < 0.02;
+        let likely = if late { first.saturating_add(likely) } else { likely };
+        if matches > 0 && first <= most {
             return Some(Stretch { likely, most });
         }
-        (!late && likely <= most).then(|| Stretch { likely, most: likely.max(most / 100) })
+        (likely <= most).then(|| Stretch { likely, most: most.min(likely.saturating_mul(2)) })
     }
 
     /// Keys up to which there are enough matches, by the sample: all but surely, and surely if need be.
@@ -248,8 +275,7 @@ impl Search {
                 return Ok(Found { rows, total });
             }
         }
-        // Whole words: the fewer are found, the fewer are read.
-        let asking = Asking { in_parts: false, ..self.asking(tx.engine()) };
+        let asking = self.asking_to_sort(tx.engine());
         for cut in self.cuts() {
             let cut = Bounds { cut: Some(cut), ..bounds.clone() };
             let rows = sql::sorted(tx, self.realm_num, &self.order, &cut, &self.tests, &asking, self.wanted)?;

@@ -24,6 +24,7 @@ const LOW: Limits = Limits {
     walked_narrow: 120,
     walked_narrow_postgres: 120,
     sorted_at_most: 80,
+    found_rather_than_walked: 30,
 };
 
 const NAMES: &[(&str, &str)] = &[
