@@ -435,15 +435,13 @@ async fn refuse_link(app: &App, cx: &Cx, realm: &RealmState, token: &str) -> Res
             Ok(alive.map(|opened| (opened, Reason::AddressChanged)))
         })
         .await?;
-    let Some((opened, reason, whose)) = known.and_then(|(opened, reason)| {
-        let whose = opened.user_id?;
-        Some((opened, reason, whose))
-    }) else {
+    let known = known.and_then(|(opened, reason)| Some((opened.user_id?, opened.data.request, reason)));
+    let Some((whose, request, reason)) = known else {
         app.limits().note_failure(cx.ip, cx.now);
         return Ok(action_tokens::gone());
     };
     let user = app.db().peek(move |tx| Ok::<_, Error>(store::users::find(tx, id, whose)?)).await?;
-    let mut flow = Flow::new(cx.now, opened.data.request, None);
+    let mut flow = Flow::new(cx.now, request, None);
     flow.identifier = user.as_ref().map(|user| user.username.clone());
     let kind = AuthenticatorType::MagicLink;
     Attempt { app, cx, realm, flow: &flow, user: user.as_ref(), kind }.note(reason).await?;
