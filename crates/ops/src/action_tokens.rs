@@ -185,6 +185,17 @@ pub(crate) fn use_up<T: DeserializeOwned>(
     read(store::action_tokens::use_up(tx, realm, purpose.as_str(), hash, now)?)
 }
 
+/// Whether it is looked into why a link does not work that was opened, and counted: not where too much failed from there
+/// already, nor where it was opened from there before. Most of those that somebody has used are forgotten with what they
+/// were for, so what never was a link is told from them only where it does not look like one.
+pub(crate) fn is_opened_anew(app: &App, cx: &Cx, secret: &str) -> bool {
+    let limits = app.limits();
+    if limits.holds(cx.ip, cx.now) {
+        return false;
+    }
+    Token::parse(secret, Prefix::Bare).is_none_or(|token| limits.note_dead_link(cx.ip, token.hash(), cx.now))
+}
+
 /// The failure of every link that does not work, whatever the reason.
 pub(crate) fn gone() -> Error {
     Error::conflict(

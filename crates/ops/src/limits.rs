@@ -29,6 +29,8 @@ const MANY: usize = 50_000;
 const HELD_FOR: Duration = Duration::from_millis(250);
 /// How many such answers wait at once; beyond them waiting would cost more than it saves.
 const HELD_AT_ONCE: usize = 2000;
+/// How long it is remembered from where a link was opened that does not work.
+const LINK_REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 /// How long it is remembered that somebody's attempt was not looked at.
 const REMEMBERED: Duration = Duration::from_secs(3600);
 
@@ -39,14 +41,16 @@ pub(crate) struct Limits {
     forgiven_at: Mutex<HashMap<IpAddr, Timestamp>>,
     /// Whose attempts were not looked at, with the latest.
     held_back: Mutex<HashMap<UserId, (IpAddr, Timestamp)>>,
+    /// The links that do not work, by their hashes and from where they were opened, with when that was counted.
+    dead_links: Mutex<HashMap<(IpAddr, String), Timestamp>>,
     /// Who may wait for an answer.
     held: Semaphore,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        let (forgiven_at, held_back) = (Mutex::default(), Mutex::default());
-        Self { forgiven_at, held_back, held: Semaphore::new(HELD_AT_ONCE) }
+        let (forgiven_at, held_back, dead_links) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { forgiven_at, held_back, dead_links, held: Semaphore::new(HELD_AT_ONCE) }
     }
 }
 
@@ -98,6 +102,24 @@ impl Limits {
         before <= limit && *at > limit
     }
 
+    /// Remembers that a link was opened from there that does not work. Answers whether it was not before: opening it again
+    /// guesses nothing, and programs that look for bad links open the same one as long as they find its mail. Where too
+    /// much is remembered already, each time is the first.
+    pub(crate) fn note_dead_link(&self, ip: Option<IpAddr>, hash: String, now: Timestamp) -> bool {
+        let (Some(ip), Ok(mut dead)) = (ip.map(network), self.dead_links.lock()) else { return true };
+        if dead.len() >= MANY {
+            dead.retain(|_, at| at.plus(LINK_REMEMBERED) > now);
+        }
+        let key = (ip, hash);
+        if dead.get(&key).is_some_and(|at| at.plus(LINK_REMEMBERED) > now) {
+            return false;
+        }
+        if dead.len() < MANY {
+            dead.insert(key, now);
+        }
+        true
+    }
+
     /// Remembers that an attempt was not looked at since its address is held. It costs next to nothing, as it must: it is
     /// for a diagnosis alone.
     pub(crate) fn note_held_back(&self, user: UserId, ip: Option<IpAddr>, now: Timestamp) {
@@ -119,6 +141,10 @@ impl Limits {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tokio::time::Instant;
+
     use super::*;
 
     fn fail(limits: &Limits, ip: &str, times: u32, now: Timestamp) -> usize {
@@ -173,6 +199,82 @@ mod tests {
         assert_eq!(limits.held_back(user, now.plus(EVERY)), Some((ip, now)));
         assert_eq!(limits.held_back(user, now.plus(REMEMBERED)), None);
         assert_eq!(limits.held_back(UserId::new(now, [2; 10]), now), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_is_held_waits_for_the_answer_and_nobody_else_does() {
+        let (limits, now) = (Limits::default(), Timestamp::from_secs(1000));
+        let ip = "192.0.2.7".parse().ok();
+        fail(&limits, "192.0.2.7", BURST, now);
+        let begun = Instant::now();
+        assert!(!limits.hold(ip, now).await);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        fail(&limits, "192.0.2.7", 1, now);
+        assert!(limits.hold(ip, now).await);
+        // The clock stands still but for those who wait for it; it goes by milliseconds.
+        assert!((HELD_FOR..=HELD_FOR + Duration::from_millis(1)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+        let begun = Instant::now();
+        assert!(!limits.hold("192.0.2.8".parse().ok(), now).await);
+        assert!(!limits.hold(ip, now.plus(EVERY)).await);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn beyond_so_many_who_wait_the_held_are_answered_at_once() {
+        let (limits, now) = (Arc::new(Limits::default()), Timestamp::from_secs(1000));
+        let ip: Option<IpAddr> = "192.0.2.7".parse().ok();
+        fail(&limits, "192.0.2.7", BURST + 1, now);
+        let ask = |limits: &Arc<Limits>| {
+            let (limits, begun) = (Arc::clone(limits), Instant::now());
+            tokio::spawn(async move {
+                assert!(limits.hold(ip, now).await, "the answer is the same");
+                begun.elapsed()
+            })
+        };
+        for _ in 0..2 {
+            let asked: Vec<_> = (0..HELD_AT_ONCE + 7).map(|_| ask(&limits)).collect();
+            let mut waited = 0;
+            for one in asked {
+                let took = one.await.unwrap();
+                assert!(took == Duration::ZERO || took >= HELD_FOR, "{took:?}");
+                waited += usize::from(took >= HELD_FOR);
+            }
+            // Whoever has waited makes room for the next.
+            assert_eq!(waited, HELD_AT_ONCE);
+        }
+    }
+
+    #[test]
+    fn a_link_that_does_not_work_counts_once_for_each_address() {
+        let (limits, now) = (Limits::default(), Timestamp::from_secs(1000));
+        let (scanner, other) = ("2001:db8:1:2::1".parse().ok(), "192.0.2.7".parse().ok());
+        assert!(limits.note_dead_link(scanner, "used".to_owned(), now));
+        for host in ["2001:db8:1:2::1", "2001:db8:1:2::2"] {
+            assert!(!limits.note_dead_link(host.parse().ok(), "used".to_owned(), now.plus(EVERY)));
+        }
+        assert!(limits.note_dead_link(scanner, "another".to_owned(), now));
+        assert!(limits.note_dead_link(other, "used".to_owned(), now));
+        assert!(limits.note_dead_link(scanner, "used".to_owned(), now.plus(LINK_REMEMBERED)));
+        assert!(limits.note_dead_link(None, "used".to_owned(), now));
+        assert!(limits.note_dead_link(None, "used".to_owned(), now), "nothing is known of it");
+    }
+
+    #[test]
+    fn no_more_links_are_remembered_than_there_is_room_for() {
+        let (limits, now) = (Limits::default(), Timestamp::from_secs(1000));
+        let ip = "192.0.2.7".parse().ok();
+        for number in 0..MANY {
+            assert!(limits.note_dead_link(ip, number.to_string(), now));
+        }
+        for _ in 0..2 {
+            assert!(limits.note_dead_link(ip, "one more".to_owned(), now), "it counts each time");
+        }
+        assert!(!limits.note_dead_link(ip, "0".to_owned(), now));
+        assert_eq!(limits.dead_links.lock().unwrap().len(), MANY);
+        let later = now.plus(LINK_REMEMBERED);
+        assert!(limits.note_dead_link(ip, "one more".to_owned(), later));
+        assert!(!limits.note_dead_link(ip, "one more".to_owned(), later));
+        assert_eq!(limits.dead_links.lock().unwrap().len(), 1);
     }
 
     #[test]

@@ -207,6 +207,16 @@ pub async fn list(app: &App, cx: &Cx) -> Result<Vec<Realm>> {
     Ok(realms.into_iter().filter(|realm| everything || cx.holds(realm.id) != none).collect())
 }
 
+/// The realm whose people can sign in, where there is only one: an address that names none leads there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_only(app: &App) -> Result<Option<Realm>> {
+    let realms = app.db().peek(|tx| Ok::<_, Error>(store::realms::list(tx)?)).await?;
+    let mut enabled = realms.into_iter().filter(|realm| realm.enabled);
+    Ok(enabled.next().filter(|_| enabled.next().is_none()))
+}
+
 /// The realm of a proof.
 ///
 /// # Errors

@@ -130,14 +130,13 @@ pub async fn look(
     }
 }
 
-/// Records why a link that was one does not work; of one that was replaced or taken back, or never was one, nothing is
+/// Counts and records, once, why a link that was one does not work; of one that was replaced or taken back, or never was one, nothing is
 /// known. Answers what is said, which is the same for all.
 async fn refuse(app: &App, cx: &Cx, realm: &RealmState, kind: ResetKind, token: &str) -> Result<Error> {
-    let held = app.limits().holds(cx.ip, cx.now);
-    app.limits().note_failure(cx.ip, cx.now);
-    if held {
+    if !action_tokens::is_opened_anew(app, cx, token) {
         return Ok(action_tokens::gone());
     }
+    app.limits().note_failure(cx.ip, cx.now);
     let (id, now, secret, purpose) = (realm.realm.id, cx.now, token.to_owned(), Purpose::Reset(kind));
     let known = app
         .db()

@@ -1,8 +1,8 @@
 //! The account pages: what people see of their own account and change themselves. Each page is a file of its own here,
 //! and a line of [`PAGES`].
 //!
-//! What changes a way to sign in is behind [`enter_fresh`]: whoever signed in too long ago does so again and comes back
-//! to the page.
+//! All are opened and answered in one way, see [`visit`]. What changes a way to sign in is behind
+//! [`visit::Door::enter_fresh`]: whoever signed in too long ago does so again and comes back to the page.
 
 mod activity;
 mod applications;
@@ -12,29 +12,27 @@ mod deletion;
 mod passkeys;
 mod password;
 mod profile;
+mod questions;
 mod sessions;
+mod visit;
 
 pub(crate) use contact::link_router;
-
-use std::sync::Arc;
 
 use axum::{
     Router,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
     response::{Redirect, Response},
     routing::{get, post},
 };
-use denizen_model::{authenticators::AuthenticatorType, validation::FieldErrors};
+use denizen_model::authenticators::AuthenticatorType;
 use denizen_ops::{
-    Cx, Error, RealmState,
-    account::Fresh,
-    flows::sign_in::Flow,
+    RealmState,
     sessions::{SignedIn, sign_out},
 };
 use serde::Serialize;
 
-use super::{cookie, error_page, fault_page, see_other, sign_in::identifier_page, signed_in, with_cookie};
+use super::{cookie, error_page, see_other, signed_in, with_cookie};
 use crate::{
     Web,
     cx::Anonymous,
@@ -62,9 +60,9 @@ const PAGES: [(&str, &str, &str); 6] = [
     ("", "account.nav.profile", "user"),
     (password::PATH, "account.nav.password", "key"),
     (authenticators::PATH, "account.nav.authenticators", "lock"),
-    ("/sessions", "account.nav.sessions", "monitor"),
-    ("/applications", "account.nav.applications", "clients"),
-    ("/activity", "account.nav.activity", "activity"),
+    (sessions::PATH, "account.nav.sessions", "monitor"),
+    (applications::PATH, "account.nav.applications", "clients"),
+    (activity::PATH, "account.nav.activity", "activity"),
 ];
 
 /// What the frame of the account pages shows.
@@ -132,78 +130,6 @@ fn device_words(templates: &Templates, label: &str) -> String {
         (_, Some((program, system))) => templates.text_with("device.on", &[("program", program), ("system", system)]),
         (_, None) => label.to_owned(),
     }
-}
-
-/// The realm of an account page and who is signed in to it; for anybody else the page that they get instead. After a
-/// sign-in it leads to the page at `path`.
-pub(super) async fn enter(
-    web: &Web,
-    cx: &Cx,
-    slug: &str,
-    headers: &HeaderMap,
-    path: &str,
-) -> Result<(Arc<RealmState>, SignedIn), Response> {
-    let realm = web.app.realm(slug).await.map_err(|error| error_page(web, &error, cx.request_id, None))?;
-    if !realm.realm.enabled {
-        return Err(fault_page(web, StatusCode::FORBIDDEN, "realm_disabled", Some(&realm)));
-    }
-    let answer = match signed_in(web, cx, &realm, headers).await {
-        Ok(Some(signed_in)) => return Ok((realm, signed_in)),
-        Ok(None) => {
-            let flow = Flow::new(cx.now, None, None).leading_to(href(&realm, path));
-            identifier_page(web, &realm, &flow, &FieldErrors::new()).await
-        }
-        Err(error) => Err(error),
-    };
-    Err(answer.unwrap_or_else(|error| error_page(web, &error, cx.request_id, Some(&realm))))
-}
-
-/// As [`enter`], for what changes a way to sign in: whoever signed in too long ago gets the sign-in page, as themselves.
-pub(super) async fn enter_fresh(
-    web: &Web,
-    cx: &Cx,
-    slug: &str,
-    headers: &HeaderMap,
-    path: &str,
-) -> Result<(Arc<RealmState>, Fresh), Response> {
-    let (realm, signed_in) = enter(web, cx, slug, headers, path).await?;
-    let username = signed_in.user.username.clone();
-    if let Some(fresh) = Fresh::of(cx, signed_in) {
-        return Ok((realm, fresh));
-    }
-    // The first page, where they may also take a passkey.
-    let flow = Flow::new(cx.now, None, Some(username)).once_more().leading_to(href(&realm, path));
-    let answer = identifier_page(web, &realm, &flow, &FieldErrors::new()).await;
-    Err(answer.unwrap_or_else(|error| error_page(web, &error, cx.request_id, Some(&realm))))
-}
-
-/// As [`enter_fresh`], for a form: nobody's typing survives a sign-in, so it leads to the page of the form, which asks
-/// for one.
-pub(super) async fn enter_fresh_form(
-    web: &Web,
-    cx: &Cx,
-    slug: &str,
-    headers: &HeaderMap,
-    path: &str,
-) -> Result<(Arc<RealmState>, Fresh), Response> {
-    let (realm, signed_in) = enter(web, cx, slug, headers, path).await?;
-    match Fresh::of(cx, signed_in) {
-        Some(fresh) => Ok((realm, fresh)),
-        None => Err(see_other(&href(&realm, path))),
-    }
-}
-
-/// The messages of a failure that the person at the form can mend; any other failure goes on.
-fn mendable(error: Error) -> Result<FieldErrors, Error> {
-    match *error.kind {
-        denizen_ops::ErrorKind::Invalid(errors) => Ok(errors),
-        _ => Err(error),
-    }
-}
-
-/// How a form is answered whose fields may be wrong.
-pub(super) fn status_of(errors: &FieldErrors) -> StatusCode {
-    super::sign_in::status_of(errors)
 }
 
 async fn root(Path(slug): Path<String>) -> Redirect {

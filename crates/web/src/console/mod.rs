@@ -103,6 +103,7 @@ pub(crate) fn router(web: &Web) -> Router<Web> {
         .route("/admin/{realm}/{*rest}", get(frame::nothing_here))
         .layer(from_fn_with_state(web.clone(), frame::enter));
     Router::new()
+        .route("/", get(sign_in::front))
         .route("/admin", get(sign_in::home))
         .route("/admin/", get(sign_in::home))
         .route("/admin/users", get(sign_in::last_users))

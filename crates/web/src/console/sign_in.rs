@@ -14,6 +14,7 @@ use denizen_model::{Timestamp, clients::CONSOLE_CLIENT, realms::MAIN_REALM, vali
 use denizen_ops::{
     App, Cx, Error, ErrorKind, RealmState,
     crypto::{Prefix, Token, constant_time_eq, hash_token},
+    realms,
     sessions::{self, SignedIn},
 };
 use http::{HeaderMap, StatusCode};
@@ -180,6 +181,28 @@ pub(super) async fn sign_out(page: ConsoleCx) -> Answer {
 fn last_realm<'h>(web: &Web, headers: &'h HeaderMap) -> &'h str {
     let remembered = cookies::find(&web.app, headers, cookies::REALM).filter(|slug| check_slug(slug).is_ok());
     remembered.unwrap_or(MAIN_REALM)
+}
+
+/// `/`: on to the console for an administrator who is signed in to it; for anybody else to the account pages, where there
+/// is only one realm whose they can be.
+pub(super) async fn front(State(web): State<Web>, Anonymous(cx): Anonymous, headers: HeaderMap) -> Response {
+    match front_of(&web, &cx, &headers).await {
+        Ok(address) => see_other(&address),
+        Err(error) => card::error_page(&web, &error, cx.request_id, None),
+    }
+}
+
+async fn front_of(web: &Web, cx: &Cx, headers: &HeaderMap) -> Result<String, Error> {
+    let known = match cookies::find(&web.app, headers, cookies::SESSION) {
+        Some(cookie) => sessions::find_console(&web.app, cookie, cx.now).await?,
+        None => None,
+    };
+    let console = "/admin".to_owned();
+    if known.is_some_and(|(_, _, user)| user.admin_role.is_some()) {
+        return Ok(console);
+    }
+    let only = realms::find_only(&web.app).await?;
+    Ok(only.map_or(console, |realm| format!("/realms/{}/account", realm.slug)))
 }
 
 /// `/admin`

@@ -56,8 +56,8 @@ const WIDEST: &str = "
     return far ? `${far[1].outerHTML.slice(0, 120)} reaches ${Math.round(far[0])} px outside` : '';
 ";
 
-/// Text that is cut off without an ellipsis, by itself or by something around it that does not scroll, and text that lies
-/// over other text in its row.
+/// Text that is cut off without an ellipsis, by itself or by something around it that does not scroll, text that lies over
+/// other text in its row, and tables that scroll sideways on a phone.
 const CUT_OFF: &str = "
     const shown = one => one.checkVisibility({ visibilityProperty: true, opacityProperty: true });
     // What is there for screen readers alone takes no room, and what opens over the page none in it.
@@ -98,6 +98,15 @@ const CUT_OFF: &str = "
             const over = cells.find(([other, its, there]) => other !== one && box.top < there.bottom - 1 && there.top < box.bottom - 1
                 && text.left < its.left && its.left < text.right - 1);
             if (over) found.push(`${one.outerHTML.slice(0, 120)} lies over what stands beside it`);
+        }
+    }
+    // On a phone nobody sees at once what is beside each other in a table that scrolls sideways.
+    for (const table of document.documentElement.clientWidth < 600 ? document.querySelectorAll('main table') : []) {
+        for (let up = table.parentElement; up && table.checkVisibility(); up = up.parentElement) {
+            if (!['auto', 'scroll'].includes(getComputedStyle(up).overflowX)) continue;
+            const out = up.scrollWidth - up.clientWidth;
+            if (out > 1) found.push(`${up.outerHTML.slice(0, 120)} scrolls sideways by ${out} px`);
+            break;
         }
     }
     return found.slice(0, 5);

@@ -413,10 +413,10 @@ pub async fn look_at_link(app: &App, cx: &Cx, realm: &RealmState, token: &str) -
     }
 }
 
-/// Records why a link that was one does not work; of a text that never was one nothing is known. Answers what is said,
+/// Counts and records, once, why a link that was one does not work; of a text that never was one nothing is known. Answers what is said,
 /// which is the same for all.
 async fn refuse_link(app: &App, cx: &Cx, realm: &RealmState, token: &str) -> Result<Error> {
-    if app.limits().holds(cx.ip, cx.now) {
+    if !action_tokens::is_opened_anew(app, cx, token) {
         return Ok(action_tokens::gone());
     }
     let (id, now, secret) = (realm.realm.id, cx.now, token.to_owned());
@@ -435,10 +435,13 @@ async fn refuse_link(app: &App, cx: &Cx, realm: &RealmState, token: &str) -> Res
             Ok(alive.map(|opened| (opened, Reason::AddressChanged)))
         })
         .await?;
-    let Some((opened, reason)) = known else { return Ok(action_tokens::gone()) };
-    let Some(whose) = opened.user_id else { return Ok(action_tokens::gone()) };
+    let known = known.and_then(|(opened, reason)| Some((opened.user_id?, opened.data.request, reason)));
+    let Some((whose, request, reason)) = known else {
+        app.limits().note_failure(cx.ip, cx.now);
+        return Ok(action_tokens::gone());
+    };
     let user = app.db().peek(move |tx| Ok::<_, Error>(store::users::find(tx, id, whose)?)).await?;
-    let mut flow = Flow::new(cx.now, opened.data.request, None);
+    let mut flow = Flow::new(cx.now, request, None);
     flow.identifier = user.as_ref().map(|user| user.username.clone());
     let kind = AuthenticatorType::MagicLink;
     Attempt { app, cx, realm, flow: &flow, user: user.as_ref(), kind }.note(reason).await?;

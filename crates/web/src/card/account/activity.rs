@@ -1,30 +1,28 @@
 //! What happened to the user's own account, a sentence each. Who of the administrators did something, and from where,
 //! is not for the user to see.
 
-use axum::{
-    Router,
-    extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode},
-    response::Response,
-    routing::get,
-};
+use axum::{Router, extract::Query, response::Response, routing::get};
 use denizen_model::{
     UserId,
     devices::device_label,
     events::{ActorKind, Event, EventType, Outcome},
     pages::{Cursor, CursorKey},
 };
-use denizen_ops::{Cx, Error, RealmState, events::list_own, sessions::SignedIn};
+use denizen_ops::{Cx, Error, events::list_own, sessions::SignedIn};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Navigation, device_words, enter, href};
+use super::{
+    Navigation, device_words,
+    visit::{Answer, Door, Visit},
+};
 use crate::{
     Web,
-    card::{Card, error_page, page},
-    cx::Anonymous,
+    card::Card,
     render::{Templates, TimeView},
 };
+
+pub(super) const PATH: &str = "/activity";
 
 /// How many events a page shows.
 const SHOWN: u32 = 25;
@@ -58,50 +56,34 @@ struct Asked {
     cursor: Option<String>,
 }
 
-async fn list(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers, "/activity").await {
-        Ok(entered) => entered,
-        Err(answer) => return answer,
-    };
+async fn list(door: Door, Query(asked): Query<Asked>) -> Answer {
+    let visit = door.enter(PATH).await?;
     // A cursor that somebody has made up leads to the first page.
     let cursor = asked.cursor.and_then(|text| Cursor::decode(&text).ok());
     let after = cursor.filter(|cursor| matches!(cursor.key, CursorKey::Number(_)));
-    let shown = show(&web, &cx, &realm, &signed_in, after).await;
-    shown.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
+    visit.answer(show(&visit, after)).await
 }
 
-async fn show(
-    web: &Web,
-    cx: &Cx,
-    realm: &RealmState,
-    signed_in: &SignedIn,
-    after: Option<Cursor>,
-) -> Result<Response, Error> {
-    let own = href(realm, "/activity");
+async fn show(visit: &Visit<SignedIn>, after: Option<Cursor>) -> Result<Response, Error> {
+    let own = visit.href(PATH);
     let latest_href = after.is_some().then(|| own.clone());
-    let found = list_own(&web.app, cx, signed_in, after, SHOWN).await?;
+    let found = list_own(&visit.web.app, &visit.cx, &visit.who, after, SHOWN).await?;
     let mut events = Vec::with_capacity(found.items.len());
     for event in found.items {
         let client = match &event.client_id {
-            Some(id) => realm.client(&web.app, id).await?.map(|client| client.name.clone()),
+            Some(id) => visit.realm.client(&visit.web.app, id).await?.map(|client| client.name.clone()),
             None => None,
         };
-        events.push(row(&web.templates, cx, event, signed_in.user.id, client.as_deref()));
+        events.push(row(&visit.web.templates, &visit.cx, event, visit.who.user.id, client.as_deref()));
     }
     let context = ActivityPage {
-        card: Card::new(web.templates.text("account.activity.title"), realm),
-        navigation: Navigation::new(web, realm, signed_in, "/activity"),
+        card: visit.card(visit.text("account.activity.title")),
+        navigation: visit.navigation(PATH),
         events,
         earlier_href: found.next.map(|cursor| format!("{own}?cursor={}", cursor.encode())),
         latest_href,
     };
-    Ok(page(web, StatusCode::OK, "card/account/activity.html", &context))
+    Ok(visit.page("card/account/activity.html", &context))
 }
 
 fn row(templates: &Templates, cx: &Cx, event: Event, user: UserId, client: Option<&str>) -> Row {

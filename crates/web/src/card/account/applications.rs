@@ -1,25 +1,19 @@
 //! The applications that the user has signed in to.
 
-use axum::{
-    Router,
-    extract::{Path, State},
-    http::{HeaderMap, StatusCode},
-    response::Response,
-    routing::get,
-};
+use axum::{Router, response::Response, routing::get};
 use denizen_ops::{
-    Cx, Error, RealmState,
+    Error,
     sessions::{SignedIn, list_applications},
 };
 use serde::Serialize;
 
-use super::{Navigation, enter};
-use crate::{
-    Web,
-    card::{Card, error_page, page},
-    cx::Anonymous,
-    render::TimeView,
+use super::{
+    Navigation,
+    visit::{Answer, Door, Visit},
 };
+use crate::{Web, card::Card, render::TimeView};
+
+pub(super) const PATH: &str = "/applications";
 
 pub(super) fn router() -> Router<Web> {
     Router::new().route("/realms/{realm}/account/applications", get(list))
@@ -39,33 +33,24 @@ struct Row {
     last_used_at: TimeView,
 }
 
-async fn list(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers, "/applications").await {
-        Ok(entered) => entered,
-        Err(answer) => return answer,
-    };
-    let shown = show(&web, &cx, &realm, &signed_in).await;
-    shown.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
+async fn list(door: Door) -> Answer {
+    let visit = door.enter(PATH).await?;
+    visit.answer(show(&visit)).await
 }
 
-async fn show(web: &Web, cx: &Cx, realm: &RealmState, signed_in: &SignedIn) -> Result<Response, Error> {
-    let used = list_applications(&web.app, cx, signed_in).await?;
+async fn show(visit: &Visit<SignedIn>) -> Result<Response, Error> {
+    let used = list_applications(&visit.web.app, &visit.cx, &visit.who).await?;
     let context = ApplicationsPage {
-        card: Card::new(web.templates.text("account.applications.title"), realm),
-        navigation: Navigation::new(web, realm, signed_in, "/applications"),
+        card: visit.card(visit.text("account.applications.title")),
+        navigation: visit.navigation(PATH),
         applications: used
             .into_iter()
             .map(|one| Row {
                 name: one.name,
                 active: one.live_sessions > 0,
-                last_used_at: TimeView::new(one.last_used_at, cx.now),
+                last_used_at: TimeView::new(one.last_used_at, visit.cx.now),
             })
             .collect(),
     };
-    Ok(page(web, StatusCode::OK, "card/account/applications.html", &context))
+    Ok(visit.page("card/account/applications.html", &context))
 }

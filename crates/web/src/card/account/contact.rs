@@ -4,25 +4,28 @@
 use axum::{
     Form, Router,
     extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::Response,
     routing::{get, post},
 };
 use denizen_model::validation::FieldErrors;
 use denizen_ops::{
-    Cx, Error, ErrorKind, RealmState,
+    Error, ErrorKind,
     account::{Fresh, email, profile},
 };
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use serde::Serialize;
 
-use super::{Navigation, enter, enter_fresh, enter_fresh_form, href, mendable, status_of};
+use super::{
+    href,
+    questions::{Field, Typed, field_page},
+    visit::{Answer, Door, Visit, mendable},
+};
 use crate::{
     Web,
     card::{
-        Card, error_page, fault_page, field_messages,
+        Card, error_page, fault_page,
         links::{LinkQuery, open},
-        page, see_other,
+        page,
     },
     cx::Anonymous,
 };
@@ -78,189 +81,105 @@ impl Contact {
     }
 }
 
-/// A page with one field.
-#[derive(Serialize)]
-pub(super) struct FieldPage {
-    pub(super) card: Card,
-    pub(super) navigation: Navigation,
-    pub(super) action: String,
-    pub(super) cancel_href: String,
-    pub(super) why: String,
-    pub(super) name: &'static str,
-    pub(super) label: String,
-    pub(super) hint: String,
-    pub(super) kind: &'static str,
-    pub(super) autocomplete: &'static str,
-    pub(super) value: String,
-    pub(super) submit: String,
-    pub(super) errors: BTreeMap<String, String>,
-}
-
-#[derive(Deserialize)]
-struct FieldForm {
-    #[serde(default)]
-    value: String,
-}
-
-fn field_page(
-    web: &Web,
-    realm: &RealmState,
-    fresh: &Fresh,
+fn contact_page(
+    visit: &Visit<Fresh>,
     contact: Contact,
     typed: Option<String>,
     errors: &FieldErrors,
 ) -> Result<Response, Error> {
-    if contact == Contact::Username && !realm.realm.settings.username_changeable {
+    if contact == Contact::Username && !visit.realm.realm.settings.username_changeable {
         return Err(Error::not_found("page"));
     }
-    let user = &fresh.signed_in().user;
+    let user = &visit.signed_in().user;
     let present = match contact {
         // What is typed here is another address than the present one.
         Contact::Email => None,
         Contact::Phone => user.phone.clone(),
         Contact::Username => Some(user.username.clone()),
     };
-    let text = |part: &str| web.templates.text(&format!("account.{}.{part}", contact.name()));
-    let (kind, autocomplete) = contact.kind();
-    let context = FieldPage {
-        card: Card::new(text("title"), realm),
-        navigation: Navigation::new(web, realm, fresh.signed_in(), ""),
-        action: href(realm, contact.path()),
-        cancel_href: href(realm, ""),
-        why: text("why"),
+    let field = Field {
+        of: "",
+        path: contact.path(),
+        texts: contact.name(),
         name: contact.name(),
-        label: text("label"),
-        hint: text("hint"),
-        kind,
-        autocomplete,
+        kind: contact.kind(),
+        has_hint: true,
         value: typed.or(present).unwrap_or_default(),
-        submit: text("submit"),
-        errors: field_messages(web, errors),
     };
-    Ok(page(web, status_of(errors), "card/account/field.html", &context))
+    Ok(field_page(visit, field, errors))
 }
 
-async fn show(web: &Web, cx: &Cx, slug: &str, headers: &HeaderMap, contact: Contact) -> Response {
-    let (realm, fresh) = match enter_fresh(web, cx, slug, headers, contact.path()).await {
-        Ok(entered) => entered,
-        Err(answer) => return answer,
-    };
-    field_page(web, &realm, &fresh, contact, None, &FieldErrors::new())
-        .unwrap_or_else(|error| error_page(web, &error, cx.request_id, Some(&realm)))
+async fn show(door: Door, contact: Contact) -> Answer {
+    let visit = door.enter_fresh(contact.path()).await?;
+    visit.answer(async { contact_page(&visit, contact, None, &FieldErrors::new()) }).await
 }
 
-async fn change(web: &Web, cx: &Cx, slug: &str, headers: &HeaderMap, contact: Contact, typed: String) -> Response {
-    let (realm, fresh) = match enter_fresh_form(web, cx, slug, headers, contact.path()).await {
-        Ok(entered) => entered,
-        Err(answer) => return answer,
-    };
-    let app = &web.app;
-    let done = match contact {
-        Contact::Email => email::ask_to_change(app, cx, &realm, &fresh, &typed).await,
-        Contact::Phone => profile::change_phone(app, cx, &realm, &fresh, typed.clone()).await.map(drop),
-        Contact::Username => profile::change_username(app, cx, &realm, &fresh, typed.clone()).await.map(drop),
-    };
-    let answer = match done {
-        Ok(()) => Ok(see_other(&href(&realm, &format!("?done={}", contact.name())))),
-        Err(error) => match mendable(error) {
-            Ok(errors) => field_page(web, &realm, &fresh, contact, Some(typed), &errors),
-            Err(error) => Err(error),
-        },
-    };
-    answer.unwrap_or_else(|error| error_page(web, &error, cx.request_id, Some(&realm)))
+async fn change(door: Door, contact: Contact, Typed { value }: Typed) -> Answer {
+    let visit = door.enter_fresh_form(contact.path()).await?;
+    let (app, cx, realm, who) = (&visit.web.app, &visit.cx, &visit.realm, &visit.who);
+    visit
+        .answer(async {
+            let done = match contact {
+                Contact::Email => email::ask_to_change(app, cx, realm, who, &value).await,
+                Contact::Phone => profile::change_phone(app, cx, realm, who, value.clone()).await.map(drop),
+                Contact::Username => profile::change_username(app, cx, realm, who, value.clone()).await.map(drop),
+            };
+            match done {
+                Ok(()) => Ok(visit.lead_to(&format!("?done={}", contact.name()))),
+                Err(error) => contact_page(&visit, contact, Some(value), &mendable(error)?),
+            }
+        })
+        .await
 }
 
-async fn show_email(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    show(&web, &cx, &slug, &headers, Contact::Email).await
+async fn show_email(door: Door) -> Answer {
+    show(door, Contact::Email).await
 }
 
-async fn show_phone(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    show(&web, &cx, &slug, &headers, Contact::Phone).await
+async fn show_phone(door: Door) -> Answer {
+    show(door, Contact::Phone).await
 }
 
-async fn show_username(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    show(&web, &cx, &slug, &headers, Contact::Username).await
+async fn show_username(door: Door) -> Answer {
+    show(door, Contact::Username).await
 }
 
-async fn change_email(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-    Form(form): Form<FieldForm>,
-) -> Response {
-    change(&web, &cx, &slug, &headers, Contact::Email, form.value).await
+async fn change_email(door: Door, Form(typed): Form<Typed>) -> Answer {
+    change(door, Contact::Email, typed).await
 }
 
-async fn change_phone(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-    Form(form): Form<FieldForm>,
-) -> Response {
-    change(&web, &cx, &slug, &headers, Contact::Phone, form.value).await
+async fn change_phone(door: Door, Form(typed): Form<Typed>) -> Answer {
+    change(door, Contact::Phone, typed).await
 }
 
-async fn change_username(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-    Form(form): Form<FieldForm>,
-) -> Response {
-    change(&web, &cx, &slug, &headers, Contact::Username, form.value).await
+async fn change_username(door: Door, Form(typed): Form<Typed>) -> Answer {
+    change(door, Contact::Username, typed).await
 }
 
 /// Taking a change back takes no fresh sign-in: it is what somebody does who did not ask for it.
-async fn cancel_email(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers, "").await {
-        Ok(entered) => entered,
-        Err(answer) => return answer,
-    };
-    match email::cancel_change(&web.app, &cx, &signed_in).await {
-        Ok(()) => see_other(&href(&realm, "?done=cancelled")),
-        Err(error) => error_page(&web, &error, cx.request_id, Some(&realm)),
-    }
+async fn cancel_email(door: Door) -> Answer {
+    let visit = door.enter("").await?;
+    visit
+        .answer(async {
+            email::cancel_change(&visit.web.app, &visit.cx, &visit.who).await?;
+            Ok(visit.lead_to("?done=cancelled"))
+        })
+        .await
 }
 
-async fn confirm_email(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers, "").await {
-        Ok(entered) => entered,
-        Err(answer) => return answer,
-    };
-    match email::ask_to_confirm(&web.app, &cx, &realm, &signed_in).await {
-        Ok(()) => see_other(&href(&realm, "?done=email")),
-        Err(error) if matches!(*error.kind, ErrorKind::Invalid(_)) => see_other(&href(&realm, "?done=enough")),
-        // It was confirmed in the meantime.
-        Err(error) if matches!(*error.kind, ErrorKind::Conflict("nothing-to-confirm")) => see_other(&href(&realm, "")),
-        Err(error) => error_page(&web, &error, cx.request_id, Some(&realm)),
-    }
+async fn confirm_email(door: Door) -> Answer {
+    let visit = door.enter("").await?;
+    visit
+        .answer(async {
+            match email::ask_to_confirm(&visit.web.app, &visit.cx, &visit.realm, &visit.who).await {
+                Ok(()) => Ok(visit.lead_to("?done=email")),
+                Err(error) if matches!(*error.kind, ErrorKind::Invalid(_)) => Ok(visit.lead_to("?done=enough")),
+                // It was confirmed in the meantime.
+                Err(error) if matches!(*error.kind, ErrorKind::Conflict("nothing-to-confirm")) => Ok(visit.lead_to("")),
+                Err(error) => Err(error),
+            }
+        })
+        .await
 }
 
 #[derive(Serialize)]

@@ -1,15 +1,9 @@
 //! Deleting one's own account, where the realm leaves that to people.
 
-use axum::{
-    Form, Router,
-    extract::{Path, State},
-    http::{HeaderMap, StatusCode},
-    response::Response,
-    routing::get,
-};
+use axum::{Form, Router, response::Response, routing::get};
 use denizen_model::validation::FieldErrors;
 use denizen_ops::{
-    Error, ErrorKind, RealmState,
+    Error, ErrorKind,
     account::{
         Fresh,
         deletion::{check_allowed, delete},
@@ -20,11 +14,13 @@ use denizen_ops::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use super::{Navigation, enter_fresh, enter_fresh_form, href, mendable, status_of};
+use super::{
+    Navigation,
+    visit::{Answer, Door, Visit, mendable},
+};
 use crate::{
     Web,
-    card::{Card, cookie, error_page, field_messages, page, with_cookie},
-    cx::Anonymous,
+    card::{Card, cookie, field_messages, with_cookie},
 };
 
 const PATH: &str = "/delete";
@@ -58,64 +54,45 @@ struct DeleteForm {
     sure: Option<String>,
 }
 
-async fn delete_page(web: &Web, realm: &RealmState, fresh: &Fresh, errors: &FieldErrors) -> Result<Response, Error> {
-    check_allowed(realm)?;
-    let signed_in = fresh.signed_in();
+async fn delete_page(visit: &Visit<Fresh>, errors: &FieldErrors) -> Result<Response, Error> {
+    check_allowed(&visit.realm)?;
     let context = DeletePage {
-        card: Card::new(web.templates.text("account.delete.title"), realm),
-        navigation: Navigation::new(web, realm, signed_in, ""),
-        action: href(realm, PATH),
-        cancel_href: href(realm, ""),
-        username: signed_in.user.username.clone(),
-        has_password: password::find(&web.app, signed_in).await?.is_some(),
-        errors: field_messages(web, errors),
+        card: visit.card(visit.text("account.delete.title")),
+        navigation: visit.navigation(""),
+        action: visit.href(PATH),
+        cancel_href: visit.href(""),
+        username: visit.signed_in().user.username.clone(),
+        has_password: password::find(&visit.web.app, visit.signed_in()).await?.is_some(),
+        errors: field_messages(&visit.web, errors),
     };
-    Ok(page(web, status_of(errors), "card/account/delete.html", &context))
+    Ok(visit.form_page(errors, "card/account/delete.html", &context))
 }
 
-async fn show(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    let (realm, fresh) = match enter_fresh(&web, &cx, &slug, &headers, PATH).await {
-        Ok(entered) => entered,
-        Err(answer) => return answer,
-    };
-    let shown = delete_page(&web, &realm, &fresh, &FieldErrors::new()).await;
-    shown.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
+async fn show(door: Door) -> Answer {
+    let visit = door.enter_fresh(PATH).await?;
+    visit.answer(delete_page(&visit, &FieldErrors::new())).await
 }
 
-async fn remove(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-    Form(form): Form<DeleteForm>,
-) -> Response {
-    let (realm, fresh) = match enter_fresh_form(&web, &cx, &slug, &headers, PATH).await {
-        Ok(entered) => entered,
-        Err(answer) => return answer,
-    };
-    let done = if form.sure.as_deref() == Some("true") {
-        delete(&web.app, &cx, &realm, &fresh, form.current_password).await
-    } else {
-        Err(Error::field("sure", "account.delete.not_sure"))
-    };
-    let answer = match done {
-        Ok(()) => {
-            let context = DeletedPage { card: Card::new(web.templates.text("account.deleted.title"), &realm) };
-            let gone = page(&web, StatusCode::OK, "card/account/deleted.html", &context);
-            Ok(with_cookie(gone, cookie::clear(&web, &realm)))
-        }
-        Err(error) if matches!(*error.kind, ErrorKind::Conflict("last-owner")) => {
-            delete_page(&web, &realm, &fresh, &FieldErrors::one("form", "account.delete.last_owner")).await
-        }
-        Err(error) => match mendable(error) {
-            Ok(errors) => delete_page(&web, &realm, &fresh, &errors).await,
-            Err(error) => Err(error),
-        },
-    };
-    answer.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
+async fn remove(door: Door, Form(form): Form<DeleteForm>) -> Answer {
+    let visit = door.enter_fresh_form(PATH).await?;
+    visit
+        .answer(async {
+            let done = if form.sure.as_deref() == Some("true") {
+                delete(&visit.web.app, &visit.cx, &visit.realm, &visit.who, form.current_password).await
+            } else {
+                Err(Error::field("sure", "account.delete.not_sure"))
+            };
+            match done {
+                Ok(()) => {
+                    let context = DeletedPage { card: visit.card(visit.text("account.deleted.title")) };
+                    let gone = visit.page("card/account/deleted.html", &context);
+                    Ok(with_cookie(gone, cookie::clear(&visit.web, &visit.realm)))
+                }
+                Err(error) if matches!(*error.kind, ErrorKind::Conflict("last-owner")) => {
+                    delete_page(&visit, &FieldErrors::one("form", "account.delete.last_owner")).await
+                }
+                Err(error) => delete_page(&visit, &mendable(error)?).await,
+            }
+        })
+        .await
 }

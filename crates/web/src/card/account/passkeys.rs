@@ -2,27 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    Form, Router,
-    extract::{Path, Query, State},
-    http::HeaderMap,
-    response::Response,
-    routing::get,
-};
+use axum::{Form, Router, extract::Query, response::Response, routing::get};
 use denizen_model::{authenticators::Authenticator, validation::FieldErrors};
 use denizen_ops::{
-    Cx, Error, RealmState,
+    Error,
     account::Fresh,
     authenticators::passkeys::{are_available, begin_own, finish_own, list_own},
     crypto::Secret,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Navigation, authenticators, enter_fresh, enter_fresh_form, href, status_of};
+use super::{
+    Navigation, authenticators,
+    visit::{Answer, Door, Visit},
+};
 use crate::{
     Web,
-    card::{Card, PasskeyForm, error_page, field_messages, page, see_other},
-    cx::Anonymous,
+    card::{Card, PasskeyForm, field_messages},
     render::TimeView,
 };
 
@@ -66,41 +62,25 @@ struct AnswerForm {
     answer: Secret,
 }
 
-async fn show(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let (realm, fresh) = match enter_fresh(&web, &cx, &slug, &headers, PATH).await {
-        Ok(entered) => entered,
-        Err(answer) => return answer,
-    };
-    let shown = passkeys_page(&web, &cx, &realm, &fresh, asked.done, &FieldErrors::new()).await;
-    shown.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
+async fn show(door: Door, Query(asked): Query<Asked>) -> Answer {
+    let visit = door.enter_fresh(PATH).await?;
+    visit.answer(passkeys_page(&visit, asked.done, &FieldErrors::new())).await
 }
 
-async fn passkeys_page(
-    web: &Web,
-    cx: &Cx,
-    realm: &RealmState,
-    fresh: &Fresh,
-    done: bool,
-    errors: &FieldErrors,
-) -> Result<Response, Error> {
+async fn passkeys_page(visit: &Visit<Fresh>, done: bool, errors: &FieldErrors) -> Result<Response, Error> {
+    let now = visit.cx.now;
     let row = |one: Authenticator| Row {
-        held: !one.is_usable(cx.now),
-        registered_at: TimeView::new(one.registered_at, cx.now),
-        last_used_at: TimeView::opt(one.last_used_at, cx.now),
+        held: !one.is_usable(now),
+        registered_at: TimeView::new(one.registered_at, now),
+        last_used_at: TimeView::opt(one.last_used_at, now),
         label: one.label,
     };
-    let own = list_own(&web.app, fresh.signed_in()).await?;
-    let passkey = if are_available(&web.app) {
-        let adding = begin_own(&web.app, cx, realm, fresh).await?;
+    let own = list_own(&visit.web.app, visit.signed_in()).await?;
+    let passkey = if are_available(&visit.web.app) {
+        let adding = begin_own(&visit.web.app, &visit.cx, &visit.realm, &visit.who).await?;
         let (options, state) = (adding.options, adding.state);
         Some(PasskeyForm {
-            action: href(realm, PATH),
+            action: visit.href(PATH),
             kind: "make",
             options,
             state,
@@ -111,32 +91,26 @@ async fn passkeys_page(
         None
     };
     let context = PasskeysPage {
-        card: Card::new(web.templates.text("account.passkeys.title"), realm),
-        navigation: Navigation::new(web, realm, fresh.signed_in(), authenticators::PATH),
+        card: visit.card(visit.text("account.passkeys.title")),
+        navigation: visit.navigation(authenticators::PATH),
         done,
         own: own.into_iter().map(row).collect(),
         passkey,
-        cancel_href: href(realm, authenticators::PATH),
-        errors: field_messages(web, errors),
+        cancel_href: visit.href(authenticators::PATH),
+        errors: field_messages(&visit.web, errors),
     };
-    Ok(page(web, status_of(errors), "card/account/passkeys.html", &context))
+    Ok(visit.form_page(errors, "card/account/passkeys.html", &context))
 }
 
-async fn add(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-    Form(form): Form<AnswerForm>,
-) -> Response {
-    let (realm, fresh) = match enter_fresh_form(&web, &cx, &slug, &headers, PATH).await {
-        Ok(entered) => entered,
-        Err(answer) => return answer,
-    };
-    let answer = match finish_own(&web.app, &cx, &realm, &fresh, &form.state, form.answer.expose()).await {
-        Ok(Ok(())) => Ok(see_other(&format!("{}?done=true", href(&realm, PATH)))),
-        Ok(Err(text)) => passkeys_page(&web, &cx, &realm, &fresh, false, &FieldErrors::one("form", text)).await,
-        Err(error) => Err(error),
-    };
-    answer.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
+async fn add(door: Door, Form(form): Form<AnswerForm>) -> Answer {
+    let visit = door.enter_fresh_form(PATH).await?;
+    visit
+        .answer(async {
+            let (app, answer) = (&visit.web.app, form.answer.expose());
+            match finish_own(app, &visit.cx, &visit.realm, &visit.who, &form.state, answer).await? {
+                Ok(()) => Ok(visit.lead_to("/passkeys?done=true")),
+                Err(text) => passkeys_page(&visit, false, &FieldErrors::one("form", text)).await,
+            }
+        })
+        .await
 }

@@ -2,20 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    Router,
-    extract::{Path, Query, State},
-    http::HeaderMap,
-    response::Response,
-    routing::get,
-};
+use axum::{Router, extract::Query, http::StatusCode, response::Response, routing::get};
 use denizen_model::{
     locales::{Language, zones},
     users::User,
     validation::FieldErrors,
 };
 use denizen_ops::{
-    Cx, Error, ErrorKind, RealmState,
+    Error, ErrorKind, RealmState,
     account::{
         email,
         profile::{self, Own},
@@ -24,12 +18,14 @@ use denizen_ops::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Navigation, enter, href, status_of};
+use super::{
+    Navigation,
+    visit::{Answer, Door, Visit, mendable},
+};
 use crate::{
     Web,
-    card::{Card, error_page, field_messages, page, see_other},
+    card::{Card, field_messages, page, sign_in::status_of},
     console::{Errors, Fields, Posted},
-    cx::Anonymous,
     declared::{self, Form},
     language::{self, Kept},
     render::TimeView,
@@ -136,14 +132,9 @@ struct Sent<'a> {
     changed: bool,
 }
 
-async fn profile_page(
-    web: &Web,
-    cx: &Cx,
-    realm: &RealmState,
-    signed_in: &SignedIn,
-    (sent, done): (Option<Sent<'_>>, Option<&str>),
-) -> Result<Response, Error> {
-    let (user, settings) = (&signed_in.user, &realm.realm.settings);
+async fn profile_page(visit: &Visit<SignedIn>, sent: Option<Sent<'_>>, done: Option<&str>) -> Result<Response, Error> {
+    let Visit { web, cx, realm, who } = visit;
+    let (user, settings) = (&who.user, &realm.realm.settings);
     let typed = sent.as_ref().map(|sent| sent.typed);
     let value = |field: &str| typed.map_or_else(|| held(user, field), |typed| typed.text(field).to_owned());
     let none = FieldErrors::new();
@@ -155,13 +146,13 @@ async fn profile_page(
     let mut messages = field_messages(web, errors);
     if let Some(sent) = &sent {
         if changed || !sent.attributes.is_empty() {
-            status = axum::http::StatusCode::UNPROCESSABLE_ENTITY;
+            status = StatusCode::UNPROCESSABLE_ENTITY;
         }
         messages.extend(sent.attributes.clone());
     }
     // Sentences about attributes are the definition's own, in English; elsewhere the hint beside the field must do.
     if language::current() != Language::English {
-        let wrong = web.templates.text("account.profile.attribute_wrong");
+        let wrong = visit.text("account.profile.attribute_wrong");
         for (_, message) in messages.iter_mut().filter(|(field, _)| field.starts_with("attributes.")) {
             message.clone_from(&wrong);
         }
@@ -176,14 +167,14 @@ async fn profile_page(
         _ => None,
     };
     let unconfirmed = profile::email_is_unconfirmed(user);
-    let pending = email::find_pending(&web.app, cx, signed_in).await?;
+    let pending = email::find_pending(&web.app, cx, who).await?;
     let verified = denizen_model::users::VerificationState::Verified;
     let context = ProfilePage {
-        card: Card::new(web.templates.text("account.title"), realm),
-        navigation: Navigation::new(web, realm, signed_in, ""),
-        done: done.map(|id| web.templates.text(id)),
+        card: visit.card(visit.text("account.title")),
+        navigation: visit.navigation(""),
+        done: done.map(|id| visit.text(id)),
         changed,
-        action: href(realm, ""),
+        action: visit.href(""),
         version: user.version.to_string(),
         languages: languages(web, realm, &value("locale")),
         zones: zones(),
@@ -197,65 +188,51 @@ async fn profile_page(
         errors: messages,
         email: ContactView {
             verified: user.email_state == verified,
-            change_href: Some(href(realm, "/email")),
-            confirm_action: unconfirmed.then(|| href(realm, "/email/confirm")),
+            change_href: Some(visit.href("/email")),
+            confirm_action: unconfirmed.then(|| visit.href("/email/confirm")),
             value: user.email.clone(),
         },
         pending: pending.map(|pending| PendingView {
             email: pending.email,
             expires_at: TimeView::new(pending.expires_at, cx.now),
-            cancel_action: href(realm, "/email/cancel"),
+            cancel_action: visit.href("/email/cancel"),
         }),
         phone: ContactView {
             verified: user.phone_state == verified,
-            change_href: Some(href(realm, "/phone")),
+            change_href: Some(visit.href("/phone")),
             confirm_action: None,
             value: user.phone.clone(),
         },
         username: ContactView {
             verified: false,
-            change_href: settings.username_changeable.then(|| href(realm, "/username")),
+            change_href: settings.username_changeable.then(|| visit.href("/username")),
             confirm_action: None,
             value: Some(user.username.clone()),
         },
-        delete_href: settings.self_deletion.then(|| href(realm, "/delete")),
+        delete_href: settings.self_deletion.then(|| visit.href("/delete")),
     };
     Ok(page(web, status, "card/account/profile.html", &context))
 }
 
-async fn show(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers, "").await {
-        Ok(entered) => entered,
-        Err(answer) => return answer,
-    };
-    let shown = profile_page(&web, &cx, &realm, &signed_in, (None, asked.done.as_deref())).await;
-    shown.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
+async fn show(door: Door, Query(asked): Query<Asked>) -> Answer {
+    let visit = door.enter("").await?;
+    visit.answer(profile_page(&visit, None, asked.done.as_deref())).await
 }
 
-async fn save(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-    Posted(typed): Posted,
-) -> Response {
-    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers, "").await {
-        Ok(entered) => entered,
-        Err(answer) => return answer,
-    };
+async fn save(door: Door, Posted(typed): Posted) -> Answer {
+    let visit = door.enter("").await?;
+    visit.answer(saved(&visit, &typed)).await
+}
+
+/// Saves the form, or shows it again.
+async fn saved(visit: &Visit<SignedIn>, typed: &Fields) -> Result<Response, Error> {
+    let Visit { web, cx, realm, who } = visit;
     let mut attributes = Errors::new();
-    let changes = declared::read(Form::Own, &realm.attributes, &signed_in.user.attributes, &typed, &mut attributes);
+    let changes = declared::read(Form::Own, &realm.attributes, &who.user.attributes, typed, &mut attributes);
     let none = FieldErrors::new();
     if !attributes.is_empty() {
-        let sent = Sent { typed: &typed, errors: &none, attributes, changed: false };
-        let shown = profile_page(&web, &cx, &realm, &signed_in, (Some(sent), None)).await;
-        return shown.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)));
+        let sent = Sent { typed, errors: &none, attributes, changed: false };
+        return profile_page(visit, Some(sent), None).await;
     }
     let sent = |field: &str| typed.has(field).then(|| typed.text(field).to_owned());
     let wanted = Own {
@@ -267,30 +244,18 @@ async fn save(
     };
     // A form without a version was made by no page of ours: it changes nothing.
     let version = typed.version().unwrap_or(-1);
-    let answer = match profile::update(&web.app, &cx, &realm, &signed_in, wanted, version).await {
+    let error = match profile::update(&web.app, cx, realm, who, wanted, version).await {
         Ok(user) => {
-            if user.locale != signed_in.user.locale
+            if user.locale != who.user.locale
                 && let Some(tag) = &user.locale
             {
                 language::choose(tag, Kept::Year);
             }
-            Ok(see_other(&href(&realm, "?done=saved")))
+            return Ok(visit.lead_to("?done=saved"));
         }
-        Err(error) => {
-            let sent = match *error.kind {
-                ErrorKind::Changed => {
-                    Ok(Sent { typed: &typed, errors: &none, attributes: Errors::new(), changed: true })
-                }
-                ErrorKind::Invalid(ref errors) => {
-                    Ok(Sent { typed: &typed, errors, attributes: Errors::new(), changed: false })
-                }
-                _ => Err(()),
-            };
-            match sent {
-                Ok(sent) => profile_page(&web, &cx, &realm, &signed_in, (Some(sent), None)).await,
-                Err(()) => Err(error),
-            }
-        }
+        Err(error) => error,
     };
-    answer.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
+    let changed = matches!(*error.kind, ErrorKind::Changed);
+    let errors = if changed { none } else { mendable(error)? };
+    profile_page(visit, Some(Sent { typed, errors: &errors, attributes, changed }), None).await
 }

@@ -2,25 +2,28 @@
 
 use axum::{
     Router,
-    extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode},
+    extract::{Path, Query},
     response::Response,
     routing::{get, post},
 };
 use denizen_model::{SessionId, devices::is_mobile, sessions::Session};
 use denizen_ops::{
-    Cx, Error, RealmState,
+    Error,
     sessions::{self, SignedIn},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Navigation, device_words, enter, href};
+use super::{
+    Navigation, device_words,
+    visit::{Answer, Door, Visit},
+};
 use crate::{
     Web,
-    card::{Card, cookie, error_page, page, see_other, with_cookie},
-    cx::Anonymous,
+    card::{Card, cookie, see_other, with_cookie},
     render::TimeView,
 };
+
+pub(super) const PATH: &str = "/sessions";
 
 pub(super) fn router() -> Router<Web> {
     Router::new()
@@ -57,92 +60,62 @@ struct Asked {
     done: Option<String>,
 }
 
-async fn list(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    Query(asked): Query<Asked>,
-    headers: HeaderMap,
-) -> Response {
-    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers, "/sessions").await {
-        Ok(entered) => entered,
-        Err(answer) => return answer,
-    };
-    let shown = show(&web, &cx, &realm, &signed_in, asked.done.as_deref()).await;
-    shown.unwrap_or_else(|error| error_page(&web, &error, cx.request_id, Some(&realm)))
+async fn list(door: Door, Query(asked): Query<Asked>) -> Answer {
+    let visit = door.enter(PATH).await?;
+    visit.answer(show(&visit, asked.done.as_deref())).await
 }
 
-async fn show(
-    web: &Web,
-    cx: &Cx,
-    realm: &RealmState,
-    signed_in: &SignedIn,
-    done: Option<&str>,
-) -> Result<Response, Error> {
+async fn show(visit: &Visit<SignedIn>, done: Option<&str>) -> Result<Response, Error> {
+    let now = visit.cx.now;
     let row = |session: Session| Row {
         icon: if is_mobile(&session.device) { "phone" } else { "monitor" },
-        own: session.id == signed_in.session.id,
-        end_action: href(realm, &format!("/sessions/{}/end", session.id)),
+        own: session.id == visit.who.session.id,
+        end_action: visit.href(&format!("{PATH}/{}/end", session.id)),
         applications: session.clients.into_iter().filter_map(|client| client.name).collect(),
-        device: device_words(&web.templates, &session.device),
+        device: device_words(&visit.web.templates, &session.device),
         ip: session.ip,
         place: session.place,
-        last_seen_at: TimeView::new(session.last_seen_at, cx.now),
-        started_at: TimeView::new(session.created_at, cx.now),
+        last_seen_at: TimeView::new(session.last_seen_at, now),
+        started_at: TimeView::new(session.created_at, now),
     };
-    let found = sessions::list_own(&web.app, cx, signed_in).await?;
+    let found = sessions::list_own(&visit.web.app, &visit.cx, &visit.who).await?;
     let done = match done {
         Some("one") => Some("account.sessions.done_one"),
         Some("others") => Some("account.sessions.done_others"),
         _ => None,
     };
     let context = SessionsPage {
-        card: Card::new(web.templates.text("account.sessions.title"), realm),
-        navigation: Navigation::new(web, realm, signed_in, "/sessions"),
-        done: done.map(|id| web.templates.text(id)),
+        card: visit.card(visit.text("account.sessions.title")),
+        navigation: visit.navigation(PATH),
+        done: done.map(|id| visit.text(id)),
         sessions: found.into_iter().map(row).collect(),
-        end_others_action: href(realm, "/sessions/end-others"),
+        end_others_action: visit.href("/sessions/end-others"),
     };
-    Ok(page(web, StatusCode::OK, "card/account/sessions.html", &context))
+    Ok(visit.page("card/account/sessions.html", &context))
 }
 
-async fn end(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path((slug, session)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Response {
-    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers, "/sessions").await {
-        Ok(entered) => entered,
-        Err(answer) => return answer,
-    };
-    let ended = match session.parse::<SessionId>() {
-        Ok(id) => sessions::end_own(&web.app, &cx, &signed_in, id).await.map(|()| id),
-        Err(_) => Err(Error::not_found("session")),
-    };
-    match ended {
-        // Their own: that is signing out.
-        Ok(id) if id == signed_in.session.id => {
-            let target = format!("/realms/{}/signed-out", realm.realm.slug);
-            with_cookie(see_other(&target), cookie::clear(&web, &realm))
-        }
-        Ok(_) => see_other(&href(&realm, "/sessions?done=one")),
-        Err(error) => error_page(&web, &error, cx.request_id, Some(&realm)),
-    }
+async fn end(door: Door, Path((_, session)): Path<(String, String)>) -> Answer {
+    let visit = door.enter(PATH).await?;
+    visit
+        .answer(async {
+            let id: SessionId = session.parse().map_err(|_| Error::not_found("session"))?;
+            sessions::end_own(&visit.web.app, &visit.cx, &visit.who, id).await?;
+            if id != visit.who.session.id {
+                return Ok(visit.lead_to("/sessions?done=one"));
+            }
+            // Their own: that is signing out.
+            let target = format!("/realms/{}/signed-out", visit.realm.realm.slug);
+            Ok(with_cookie(see_other(&target), cookie::clear(&visit.web, &visit.realm)))
+        })
+        .await
 }
 
-async fn end_others(
-    State(web): State<Web>,
-    Anonymous(cx): Anonymous,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    let (realm, signed_in) = match enter(&web, &cx, &slug, &headers, "/sessions").await {
-        Ok(entered) => entered,
-        Err(answer) => return answer,
-    };
-    match sessions::end_others(&web.app, &cx, &signed_in).await {
-        Ok(_) => see_other(&href(&realm, "/sessions?done=others")),
-        Err(error) => error_page(&web, &error, cx.request_id, Some(&realm)),
-    }
+async fn end_others(door: Door) -> Answer {
+    let visit = door.enter(PATH).await?;
+    visit
+        .answer(async {
+            sessions::end_others(&visit.web.app, &visit.cx, &visit.who).await?;
+            Ok(visit.lead_to("/sessions?done=others"))
+        })
+        .await
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod attributes;
+mod dead_links;
 mod details;
 mod groups;
 mod import;

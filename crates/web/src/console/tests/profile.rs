@@ -183,6 +183,8 @@ async fn likely_duplicates_are_looked_at_side_by_side_and_told_apart() {
     ];
     let shown = browser.get(page).await;
     shown.sees("1 group to review").sees("Emails that lead to one mailbox").sees("Anita").sees("Annie");
+    // On phones each cell says whose it is.
+    shown.sees("<td data-whose=\"Anita\">analima@example.com<").sees("<td data-whose=\"Annie\">AnaLima+x@example.com<");
     browser.get(&format!("{page}?reason=phone")).await.is(StatusCode::OK).lacks("Anita");
     let [one, two, three] = ids.map(|id| id.to_string());
     browser.submit(page, &[("user", &one)]).await.is(StatusCode::OK).sees("Tick at least two people.");

@@ -8,6 +8,36 @@ use http::{Method, StatusCode, header};
 use super::support::{OWNER, Server};
 
 #[tokio::test]
+async fn the_bare_address_leads_on_and_nowhere_else() {
+    let server = Server::start().await;
+    server.person("ana@example.com", "Ana", None).await;
+    for path in ["/", "/?next=https://evil.example", "/?return_to=//evil.example"] {
+        let page = server.browser().get(path).await;
+        page.is(StatusCode::SEE_OTHER);
+        assert_eq!(page.location(), "/realms/main/account", "{path}");
+    }
+    server.browser().open("/").await.is(StatusCode::OK).sees("name=\"identifier\"");
+    // A cookie that somebody has made up is nobody's; whoever has no role has nothing to do in the console.
+    let mut forger = server.browser();
+    forger.cookies.insert("denizen_console".to_owned(), "made-up".to_owned());
+    assert_eq!(forger.get("/").await.location(), "/realms/main/account");
+    let mut ana = server.signed_in("ana@example.com").await;
+    assert_eq!(ana.get("/").await.location(), "/realms/main/account");
+    let mut owner = server.signed_in(OWNER).await;
+    assert_eq!(owner.get("/").await.location(), "/admin");
+    owner.open("/").await.is(StatusCode::OK).sees("Olga Owner");
+
+    // Of several realms none is the one.
+    server.realm("acme").await;
+    let mut stranger = server.browser();
+    assert_eq!(stranger.get("/").await.location(), "/admin");
+    stranger.open("/").await.is(StatusCode::OK).sees("name=\"identifier\"");
+    owner.submit("/admin/main/realms/acme/disable", &[]).await.is(StatusCode::OK);
+    assert_eq!(server.browser().get("/").await.location(), "/realms/main/account");
+    server.browser().post("/", &[]).await.is(StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
 async fn a_stranger_is_sent_to_sign_in_and_comes_back_to_the_page() {
     let server = Server::start().await;
     let mut browser = server.browser();

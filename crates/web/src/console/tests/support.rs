@@ -51,6 +51,10 @@ impl Server {
     }
 
     pub(super) async fn start_at(public_url: &str) -> Self {
+        Self::start_with(public_url, Mail::Demo, Sms::Demo).await
+    }
+
+    pub(super) async fn start_with(public_url: &str, mail: Mail, sms: Sms) -> Self {
         let folder = TempDir::new().unwrap();
         let clock = Arc::new(AtomicI64::new(1_795_000_000));
         let hand = Arc::clone(&clock);
@@ -63,9 +67,9 @@ impl Server {
             clock: Arc::new(move || Timestamp::from_secs(hand.load(Ordering::Relaxed))),
             rng,
             hashing: password::Config { threads: 1, queue: 64, params },
-            mail: Mail::Demo,
+            mail,
             places: Places::demo(),
-            sms: Sms::Demo,
+            sms,
             breaches: passwords::Source::None,
         })
         .await
