@@ -130,8 +130,8 @@ pub async fn look(
     }
 }
 
-/// Counts and records, once, why a link that was one does not work; of one that was replaced or taken back, or never was one, nothing is
-/// known. Answers what is said, which is the same for all.
+/// Counts and records, once, why a link that was one does not work; of one that was replaced or taken back, or never was
+/// one, nothing is known. Answers what is said, which is the same for all.
 async fn refuse(app: &App, cx: &Cx, realm: &RealmState, kind: ResetKind, token: &str) -> Result<Error> {
     if !action_tokens::is_opened_anew(app, cx, token) {
         return Ok(action_tokens::gone());

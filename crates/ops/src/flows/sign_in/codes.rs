@@ -413,8 +413,8 @@ pub async fn look_at_link(app: &App, cx: &Cx, realm: &RealmState, token: &str) -
     }
 }
 
-/// Counts and records, once, why a link that was one does not work; of a text that never was one nothing is known. Answers what is said,
-/// which is the same for all.
+/// Counts and records, once, why a link that was one does not work; of a text that never was one nothing is known.
+/// Answers what is said, which is the same for all.
 async fn refuse_link(app: &App, cx: &Cx, realm: &RealmState, token: &str) -> Result<Error> {
     if !action_tokens::is_opened_anew(app, cx, token) {
         return Ok(action_tokens::gone());
