@@ -13,10 +13,10 @@ use crate::{error::Result, tx::ReadTx};
 pub(super) struct Sample {
     /// The users of the realm.
     pub(super) population: u64,
-    /// Rows of the sample, in the order asked for, from the place asked for on.
+    /// Its rows, in the order asked for.
     pub(super) rows: Vec<Sampled>,
-    /// Its size with the rows before that place.
-    pub(super) size: usize,
+    /// So many of them are before the place asked for.
+    before: usize,
     /// About so many users pass all tests.
     pub(super) matches: u64,
     /// Hardly anybody has all parts of the words but those who have the words.
@@ -33,7 +33,7 @@ impl Sample {
         population: u64,
         small: u64,
     ) -> Result<Self> {
-        let mut sample = Self { population, rows: Vec::new(), size: 0, matches: 0, in_parts: population <= small };
+        let mut sample = Self { population, rows: Vec::new(), before: 0, matches: 0, in_parts: population <= small };
         if population <= small {
             return Ok(sample);
         }
@@ -42,7 +42,6 @@ impl Sample {
         if (rows.len() as u64) < small / 30 {
             return Ok(sample);
         }
-        sample.size = rows.len();
         let mut all = share(&rows, |passed| passed.iter().all(|passed| *passed));
         if all * (rows.len() as f64) < 3.0 {
             // Too few to tell; then the tests are taken for independent.
@@ -56,10 +55,21 @@ impl Sample {
         };
         let in_parts = rows.iter().filter(|sampled| sampled.in_parts).count();
         sample.in_parts = in_parts <= rows.iter().filter(has_words).count() * 2 + 1;
-        rows.retain(|sampled| bounds.place.as_ref().is_none_or(|place| order.is_beyond(&sampled.row, place)));
         rows.sort_unstable_by(|a, b| order.compare(&a.row, &b.row));
+        let is_before = |row: &Sampled| bounds.place.as_ref().is_some_and(|place| !order.is_beyond(&row.row, place));
+        sample.before = rows.partition_point(is_before);
         sample.rows = rows;
         Ok(sample)
+    }
+
+    /// Those of its rows that the page asked for may begin with, in the order asked for.
+    pub(super) fn beyond(&self) -> &[Sampled] {
+        self.rows.get(self.before..).unwrap_or_default()
+    }
+
+    /// How many users each of its rows stands for.
+    pub(super) fn each(&self) -> u64 {
+        self.population / (self.rows.len().max(1) as u64)
     }
 
     /// The share of users that pass the test at this place of the list of tests.
@@ -74,7 +84,7 @@ impl Sample {
 
     /// Whether the realm is small beside the others, so that an index of all realms' users has little to do with it.
     pub(super) fn is_of_small_realm(&self) -> bool {
-        self.size < 100
+        self.rows.len() < 100
     }
 
     pub(super) fn estimate(&self) -> Total {

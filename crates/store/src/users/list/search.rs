@@ -158,13 +158,13 @@ impl Search {
     /// that matches come late. Where steps are cheap a walk may go on past bad luck.
     fn stretch(&self, most: i64, cheap: bool) -> Option<Stretch> {
         // Close to the end of the list whatever is left is walked over.
-        let each = self.sample.population / (self.sample.size.max(1) as u64);
-        let left = each.saturating_mul(self.sample.rows.len() as u64);
-        if self.sample.rows.len() < self.sample.size && left <= most.unsigned_abs() / 2 {
+        let (each, beyond) = (self.sample.each(), self.sample.beyond());
+        let left = each.saturating_mul(beyond.len() as u64);
+        if beyond.len() < self.sample.rows.len() && left <= most.unsigned_abs() / 2 {
             return Some(Stretch { likely: most, most });
         }
         let is_bound = |at: usize| self.tests.get(at).is_some_and(|test| self.order.is_bound(test));
-        let within: Vec<&Vec<bool>> = (self.sample.rows.iter().map(|sampled| &sampled.passed))
+        let within: Vec<&Vec<bool>> = (beyond.iter().map(|sampled| &sampled.passed))
             .filter(|passed| passed.iter().enumerate().all(|(at, passed)| *passed || !is_bound(at)))
             .collect();
         let matching = |passed: &&Vec<bool>| passed.iter().all(|passed| *passed);
@@ -172,7 +172,7 @@ impl Search {
         let mut share = matches as f64 / within.len() as f64;
         if matches < 3 {
             // Where the order is bounded, the sample has few rows within; then the tests are taken for independent.
-            if within.len() == self.sample.rows.len() {
+            if within.len() == beyond.len() {
                 return None;
             }
             share = (0..self.tests.len()).filter(|at| !is_bound(*at)).map(|at| self.sample.share_of(at)).product();
@@ -196,12 +196,11 @@ impl Search {
 
     /// Keys up to which there are enough matches, by the sample: all but surely, and surely if need be.
     fn cuts(&self) -> Vec<CursorKey> {
-        let each = self.sample.population / (self.sample.size.max(1) as u64);
-        let wanted = self.wanted.unsigned_abs();
+        let (each, wanted) = (self.sample.each(), self.wanted.unsigned_abs());
         if each < wanted * 2 {
             return Vec::new();
         }
-        let matching = self.sample.rows.iter().filter(|sampled| sampled.passed.iter().all(|passed| *passed));
+        let matching = self.sample.beyond().iter().filter(|sampled| sampled.passed.iter().all(|passed| *passed));
         // The more users a row of the sample stands for, the fewer of its matches are enough.
         let enough = if each < wanted * 8 { 2 } else { usize::from(each < wanted * 16) };
         matching.skip(enough).take(2).map(|sampled| sampled.row.key.clone()).collect()
