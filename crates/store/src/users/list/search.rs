@@ -194,16 +194,16 @@ impl Search {
         (likely <= most).then(|| Stretch { likely, most: most.min(likely.saturating_mul(2)) })
     }
 
-    /// Keys up to which there are enough matches, by the sample: all but surely, and surely if need be.
-    fn cuts(&self) -> Vec<CursorKey> {
+    /// A key up to which there are more than enough matches, by the sample.
+    fn cut(&self) -> Option<CursorKey> {
         let (each, wanted) = (self.sample.each(), self.wanted.unsigned_abs());
         if each < wanted * 2 {
-            return Vec::new();
+            return None;
         }
-        let matching = self.sample.beyond().iter().filter(|sampled| sampled.passed.iter().all(|passed| *passed));
-        // The more users a row of the sample stands for, the fewer of its matches are enough.
-        let enough = if each < wanted * 8 { 2 } else { usize::from(each < wanted * 16) };
-        matching.skip(enough).take(2).map(|sampled| sampled.row.key.clone()).collect()
+        let mut matching = self.sample.beyond().iter().filter(|sampled| sampled.passed.iter().all(|passed| *passed));
+        // Up to the second that the sample has there are, all but surely, as many as are wanted, if it stands for many.
+        let enough = if each < wanted * 8 { 2 } else { 1 };
+        matching.nth(enough).map(|sampled| sampled.row.key.clone())
     }
 
     /// A page in the order asked for. Where matches are scarce, what is near is found in their place.
@@ -238,8 +238,8 @@ impl Search {
     /// Whether the index is asked for all matches: it has few, and a walk would not be shorter.
     pub(super) fn is_worth_asking(&self, engine: Engine, asking: &Asking, few: u64) -> bool {
         let rows = self.rows_of_index(asking);
-        // A step of a narrow walk costs a fraction of what a row of the index does.
-        let (step, unless) = if self.is_narrow(engine) { (8, self.limits.few / 4) } else { (1, self.limits.few) };
+        // A step of a narrow walk costs a fraction of what a row of the index does, and half of them are likely enough.
+        let (step, unless) = if self.is_narrow(engine) { (16, self.limits.few / 4) } else { (1, self.limits.few) };
         let walks = self.own_stretch(engine).is_some_and(|stretch| stretch.likely.unsigned_abs() / step < rows);
         self.is_indexed() && self.sample.matches <= few && (rows <= unless || !walks)
     }
@@ -275,7 +275,7 @@ impl Search {
             }
         }
         let asking = self.asking_to_sort(tx.engine());
-        for cut in self.cuts() {
+        if let Some(cut) = self.cut() {
             let cut = Bounds { cut: Some(cut), ..bounds.clone() };
             let rows = sql::sorted(tx, self.realm_num, &self.order, &cut, &self.tests, &asking, self.wanted)?;
             if self.is_enough(&rows) {
