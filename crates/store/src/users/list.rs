@@ -38,7 +38,7 @@ use self::{
     order::{Bounds, Order, Row},
     sample::Sample,
     search::Search,
-    sql::Walk,
+    sql::{Part, Walk},
     test::{Test, filter_tests},
 };
 use super::{count_all, index, read_user};
@@ -151,7 +151,8 @@ fn find_rows(tx: &mut ReadTx<'_>, realm: RealmId, query: &UserQuery, limits: Lim
     let order = Order::of(query);
     if tests.is_empty() {
         let all = Walk { rows: wanted, among: None };
-        let rows = sql::walk(tx, realm_num, &order, &Bounds::after(query), &all, &[], wanted)?;
+        let part = Part { realm_num, order, bounds: &Bounds::after(query), tests: &[], wanted };
+        let rows = sql::walk(tx, part, &all)?;
         return Ok(Found { rows, total: count_all(tx, realm, None, None)? });
     }
     if let [term] = terms.as_slice()
@@ -159,7 +160,7 @@ fn find_rows(tx: &mut ReadTx<'_>, realm: RealmId, query: &UserQuery, limits: Lim
     {
         tests.remove(0);
         let num = tx.find(&NUM_BY_ID, params![realm, id], |row| row.i64("num"))?;
-        let found = sql::identified(tx, realm_num, term, num, &tests)?;
+        let found = sql::identified(tx, realm_num, order, (term, num), &tests)?;
         let rows: Vec<Row> = found.into_iter().map(|keys| keys.row(query.sort)).collect();
         let total = Total::exact(rows.len() as u64);
         return Ok(Found { rows: order.page(rows, &Bounds::after(query), wanted), total });
@@ -169,7 +170,7 @@ fn find_rows(tx: &mut ReadTx<'_>, realm: RealmId, query: &UserQuery, limits: Lim
         UserSort::BestMatch => (best::Way { backward: query.backward }.newest(), Bounds::default()),
         _ => (order, Bounds::after(query)),
     };
-    let sample = Sample::take(tx, realm_num, &order, &bounds, &tests, population, limits.small)?;
+    let sample = Sample::take(tx, realm_num, order, &bounds, &tests, population, limits.small)?;
     let search = Search { realm_num, order, tests, sample, wanted, limits };
     let mut found = if query.sort == UserSort::BestMatch {
         best::find(tx, search, query, &terms)?

@@ -22,7 +22,7 @@ use super::{
     Found,
     order::{Bounds, Keys, Order, Row, number},
     search::Search,
-    sql::{self, Walk},
+    sql::{self, Part, Walk},
     test::Test,
 };
 use crate::{error::Result, sql::statements, tx::ReadTx, users::index, value::params};
@@ -77,7 +77,7 @@ pub(super) fn find(tx: &mut ReadTx<'_>, mut search: Search, query: &UserQuery, t
     let asking = search.asking(tx.engine());
     if search.is_worth_asking(tx.engine(), &asking, search.limits.few_best) {
         let most = search.limits.few_at_most;
-        let found = sql::found_keys(tx, search.realm_num, &search.tests, &asking, most + 1)?;
+        let found = sql::found::<Keys>(tx, search.realm_num, search.order, &search.tests, &asking, most + 1)?;
         if let Some(found) = search.if_few(found) {
             let rows: Vec<Row> = found.iter().map(|keys| wanted.row(keys, false)).collect();
             return few(tx, &search, way, &bounds, terms, rows);
@@ -174,7 +174,7 @@ fn many(tx: &mut ReadTx<'_>, search: &Search, way: Way, bounds: &Bounds, wanted:
         // Those asked of the index come first, as many as there are answers to whether they are.
         let tests: Vec<Test> = search.tests.iter().cloned().chain(not_before(at, wanted)).collect();
         let keys = match at {
-            '1' => sql::identified(tx, search.realm_num, &wanted.text, wanted.username, &tests)?,
+            '1' => sql::identified(tx, search.realm_num, search.order, (&wanted.text, wanted.username), &tests)?,
             '2' => beginning(tx, search, &tests, wanted, way.by(UserSort::Name), from, open)?,
             '3' => beginning(tx, search, &tests, wanted, way.by(UserSort::Email), from, open)?,
             _ => rest(tx, search, &tests, way.newest(), from, open)?,
@@ -218,7 +218,8 @@ fn beginning(
         CursorKey::Number(_) => row.clone(),
     });
     let bounds = Bounds { place, prefix: Some(wanted.text.clone()), cut: None };
-    sql::walk_keys(tx, search.realm_num, &order, &bounds, &Walk { rows: i64::MAX, among: None }, tests, limit)
+    let part = Part { realm_num: search.realm_num, order, bounds: &bounds, tests, wanted: limit };
+    sql::walk(tx, part, &Walk { rows: i64::MAX, among: None })
 }
 
 /// All others, the newest first; or the oldest, from the other end.
@@ -235,15 +236,16 @@ fn rest(
         CursorKey::Number(_) => row.clone(),
     });
     let bounds = Bounds { place, ..Bounds::default() };
+    let part = Part { realm_num: search.realm_num, order, bounds: &bounds, tests, wanted: limit };
     for walk in search.walks(tx.engine()) {
-        let found = sql::walk_keys(tx, search.realm_num, &order, &bounds, &walk, tests, limit)?;
+        let found = sql::walk(tx, part, &walk)?;
         let enough = i64::try_from(found.len()).unwrap_or(i64::MAX) >= limit;
-        if enough || walk.ends(tx, search.realm_num, &order, &bounds)? {
+        if enough || walk.ends(tx, part)? {
             return Ok(found);
         }
     }
     let asking = search.asking_to_sort(tx.engine());
-    sql::sorted_keys(tx, search.realm_num, &order, &bounds, tests, &asking, limit)
+    sql::sorted(tx, part, &asking)
 }
 
 /// That a user has each of the words, or what is near to it; or only the latter.

@@ -83,6 +83,11 @@ impl Order {
         self.compare(row, place) == Ordering::Greater
     }
 
+    /// Whether its keys are texts.
+    pub(super) fn is_textual(&self) -> bool {
+        self.sort.is_textual() && self.sort != UserSort::BestMatch
+    }
+
     pub(super) fn column(&self) -> &'static str {
         match self.sort {
             UserSort::CreatedAt | UserSort::BestMatch => "created_at",

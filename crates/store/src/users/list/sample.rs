@@ -27,7 +27,7 @@ impl Sample {
     pub(super) fn take(
         tx: &mut ReadTx<'_>,
         realm_num: i64,
-        order: &Order,
+        order: Order,
         bounds: &Bounds,
         tests: &[Test],
         population: u64,

@@ -6,7 +6,7 @@ use super::{
     COMMON, Found, Limits, best,
     order::{Bounds, Order, Row},
     sample::Sample,
-    sql::{self, Asking, Walk},
+    sql::{self, Asking, Part, Walk},
     test::Test,
 };
 use crate::{conn::Engine, error::Result, tx::ReadTx};
@@ -231,7 +231,7 @@ impl Search {
             return Ok(None);
         }
         let most = limits.few_at_most;
-        let rows = sql::found(tx, self.realm_num, &self.order, &self.tests, &asking, most + 1)?;
+        let rows = sql::found(tx, self.realm_num, self.order, &self.tests, &asking, most + 1)?;
         Ok(self.if_few(rows))
     }
 
@@ -261,28 +261,33 @@ impl Search {
         let mut tests = best::near_tests(tx, terms, alone)?;
         tests.extend(self.tests.iter().skip(terms.len()).cloned());
         let (order, limits) = (self.order, self.limits);
-        let sample = Sample::take(tx, self.realm_num, &order, bounds, &tests, self.sample.population, limits.small)?;
+        let sample = Sample::take(tx, self.realm_num, order, bounds, &tests, self.sample.population, limits.small)?;
         Ok(Self { realm_num: self.realm_num, order, tests, sample, wanted: self.wanted, limits })
+    }
+
+    fn part<'q>(&'q self, bounds: &'q Bounds) -> Part<'q> {
+        let Self { realm_num, order, ref tests, wanted, .. } = *self;
+        Part { realm_num, order, bounds, tests, wanted }
     }
 
     /// A page of many matches.
     pub(super) fn many(&self, tx: &mut ReadTx<'_>, bounds: &Bounds) -> Result<Found> {
         let total = self.total(tx)?;
         for walk in self.walks(tx.engine()) {
-            let rows = sql::walk(tx, self.realm_num, &self.order, bounds, &walk, &self.tests, self.wanted)?;
-            if self.is_enough(&rows) || walk.ends(tx, self.realm_num, &self.order, bounds)? {
+            let rows = sql::walk(tx, self.part(bounds), &walk)?;
+            if self.is_enough(&rows) || walk.ends(tx, self.part(bounds))? {
                 return Ok(Found { rows, total });
             }
         }
         let asking = self.asking_to_sort(tx.engine());
         if let Some(cut) = self.cut() {
             let cut = Bounds { cut: Some(cut), ..bounds.clone() };
-            let rows = sql::sorted(tx, self.realm_num, &self.order, &cut, &self.tests, &asking, self.wanted)?;
+            let rows = sql::sorted(tx, self.part(&cut), &asking)?;
             if self.is_enough(&rows) {
                 return Ok(Found { rows, total });
             }
         }
-        let rows = sql::sorted(tx, self.realm_num, &self.order, bounds, &self.tests, &asking, self.wanted)?;
+        let rows = sql::sorted(tx, self.part(bounds), &asking)?;
         Ok(Found { rows, total })
     }
 

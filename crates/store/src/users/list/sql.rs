@@ -7,13 +7,13 @@ mod walk;
 
 use denizen_model::{
     pages::{CursorKey, Direction},
-    users::{Facet, UserSort},
+    users::Facet,
 };
 
 pub(super) use self::{
-    found::{count, found, found_keys, identified, sorted, sorted_keys},
+    found::{count, found, identified, sorted},
     sample::{Sampled, sample},
-    walk::{Walk, walk, walk_keys},
+    walk::{Walk, walk},
 };
 use super::{
     order::{Bounds, Keys, Order, Row},
@@ -302,32 +302,72 @@ fn phrase(column: &str, text: &str) -> String {
     format!("{column} : \"{}\"", text.replace('"', "\"\""))
 }
 
-const KEYS: [&str; 8] =
-    ["num", "created_at", "last_sign_in_at", "admin_rank", "name_key", "email_key", "phone_key", "reference_key"];
-const I_KEYS: &str =
-    "i.num, i.created_at, i.last_sign_in_at, i.admin_rank, i.name_key, i.email_key, i.phone_key, i.reference_key";
-
-fn read_keys(row: &value::Row<'_>) -> Result<Keys> {
-    Ok(Keys {
-        num: row.i64("num")?,
-        created_at: row.i64("created_at")?,
-        last_sign_in_at: row.i64("last_sign_in_at")?,
-        admin_rank: row.i64("admin_rank")?,
-        name_key: row.text("name_key")?,
-        email_key: row.text("email_key")?,
-        phone_key: row.text("phone_key")?,
-        reference_key: row.text("reference_key")?,
-    })
+/// A part of a list: up to so many of a realm's users who pass the tests, in an order, within bounds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part<'q> {
+    pub(super) realm_num: i64,
+    pub(super) order: Order,
+    pub(super) bounds: &'q Bounds,
+    pub(super) tests: &'q [Test],
+    pub(super) wanted: i64,
 }
 
-fn read_row(sort: UserSort, row: &value::Row<'_>) -> Result<Row> {
-    let num = row.i64("num")?;
-    let key = match sort.is_textual() && sort != UserSort::BestMatch {
-        true => CursorKey::Text(row.text("sort_key")?),
-        false => CursorKey::Number(row.i64("sort_key")?),
-    };
-    Ok(Row { num, key })
+/// What is read of each user that a statement comes upon.
+pub(super) trait Read: Sized {
+    /// The columns that are read in a list of this order.
+    fn columns(order: Order) -> Vec<&'static str>;
+
+    fn read(order: Order, row: &value::Row<'_>) -> Result<Self>;
 }
+
+impl Read for Row {
+    fn columns(order: Order) -> Vec<&'static str> {
+        vec!["num", order.column()]
+    }
+
+    fn read(order: Order, row: &value::Row<'_>) -> Result<Self> {
+        let key = match order.is_textual() {
+            true => CursorKey::Text(row.text(order.column())?),
+            false => CursorKey::Number(row.i64(order.column())?),
+        };
+        Ok(Self { num: row.i64("num")?, key })
+    }
+}
+
+impl Read for Keys {
+    fn columns(_: Order) -> Vec<&'static str> {
+        vec![
+            "num",
+            "created_at",
+            "last_sign_in_at",
+            "admin_rank",
+            "name_key",
+            "email_key",
+            "phone_key",
+            "reference_key",
+        ]
+    }
+
+    fn read(_: Order, row: &value::Row<'_>) -> Result<Self> {
+        Ok(Self {
+            num: row.i64("num")?,
+            created_at: row.i64("created_at")?,
+            last_sign_in_at: row.i64("last_sign_in_at")?,
+            admin_rank: row.i64("admin_rank")?,
+            name_key: row.text("name_key")?,
+            email_key: row.text("email_key")?,
+            phone_key: row.text("phone_key")?,
+            reference_key: row.text("reference_key")?,
+        })
+    }
+}
+
+/// The columns that are read of a table.
+fn selected<T: Read>(of: &str, order: Order) -> String {
+    let columns: Vec<String> = T::columns(order).into_iter().map(|column| format!("{of}.{column}")).collect();
+    columns.join(", ")
+}
+
 /// What a column is called in PostgreSQL's index by creation, where long texts are left out.
 fn in_index_as(column: &'static str) -> &'static str {
     match column {
@@ -340,6 +380,8 @@ fn in_index_as(column: &'static str) -> &'static str {
 /// Every text these builders can make, near enough, for the test that prepares them all.
 #[cfg(test)]
 pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
+    use denizen_model::users::UserSort;
+
     let tests = [
         Test::contains("abc"),
         Test::Near { text: Some("abc".into()), near: vec![" abc".into(), " abd ".into()] },
@@ -362,31 +404,32 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
             let prefix = sort.is_textual().then(|| "a".to_owned());
             let cut = place.as_ref().map(|place: &Row| place.key.clone());
             for bounds in [Bounds::default(), Bounds { place, prefix, cut }] {
-                let all_keys = I_KEYS.replace("i.", "s.");
                 for among in [None, Some(asking(true)), Some(asking(false))] {
                     let walk = Walk { rows: 9, among };
-                    for (columns, read) in [(all_keys.as_str(), KEYS.as_slice()), ("s.num", &["num"])] {
-                        for tests in [tests.as_slice(), &[]] {
-                            let statement =
-                                walk::walk_statement(engine, (columns, read), 1, &order, &bounds, &walk, tests, 9);
-                            texts.push(statement.text);
-                        }
+                    for tests in [tests.as_slice(), &[]] {
+                        let part = Part { realm_num: 1, order, bounds: &bounds, tests, wanted: 9 };
+                        texts.push(walk::walk_statement::<Keys>(engine, part, &walk).text);
+                        texts.push(walk::walk_statement::<Row>(engine, part, &walk).text);
                     }
                 }
-                texts.push(walk::beyond_statement(engine, 1, &order, &bounds, 9).text);
+                let part = Part { realm_num: 1, order, bounds: &bounds, tests: &tests, wanted: 9 };
+                texts.push(walk::beyond_statement(engine, part, 9).text);
                 for asking in [asking(true), asking(false)] {
-                    texts.push(found::sorted_statement(engine, I_KEYS, 1, &order, &bounds, &tests, &asking, 9).text);
+                    texts.push(found::sorted_statement::<Keys>(engine, part, &asking).text);
                 }
             }
         }
     }
     let newest = Order { sort: UserSort::CreatedAt, direction: Direction::Descending };
-    texts.push(sample::sample_statement(engine, 1, &newest, &tests).text);
+    texts.push(sample::sample_statement(engine, 1, newest, &tests).text);
     texts.push(found::count_statement(engine, 1, &tests[4], 9).text);
-    texts.push(found::identified_statement(engine, 1, "a", Some(1), &tests).text);
+    texts.push(found::identified_statement(engine, 1, newest, ("a", Some(1)), &tests).text);
     for test in &tests {
-        texts.push(found::found_statement(engine, I_KEYS, 1, std::slice::from_ref(test), &asking(true), 9).text);
-        texts.push(found::found_statement(engine, I_KEYS, 1, std::slice::from_ref(test), &asking(false), 9).text);
+        texts
+            .push(found::found_statement::<Keys>(engine, 1, newest, std::slice::from_ref(test), &asking(true), 9).text);
+        texts.push(
+            found::found_statement::<Keys>(engine, 1, newest, std::slice::from_ref(test), &asking(false), 9).text,
+        );
     }
     texts
 }

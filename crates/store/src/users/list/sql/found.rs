@@ -1,54 +1,39 @@
 //! What indexes find: all of it, the first of it, how much of it.
 
-use denizen_model::users::UserSort;
-
-use super::{Asking, I_KEYS, Statement, read_keys, read_row};
+use super::{Asking, Part, Read, Statement, selected};
 use crate::{
     conn::Engine,
     error::Result,
     tx::ReadTx,
     users::list::{
-        order::{Bounds, Keys, Order, Row},
+        order::{Keys, Order},
         test::Test,
     },
 };
 
-/// Up to so many users who pass the tests, in no order, by the index.
-pub(in super::super) fn found(
+/// Up to so many users who pass the tests, by the index: in no order, read as a list of this order needs them.
+pub(in super::super) fn found<T: Read>(
     tx: &mut ReadTx<'_>,
     realm_num: i64,
-    order: &Order,
+    order: Order,
     tests: &[Test],
     asking: &Asking,
     wanted: i64,
-) -> Result<Vec<Row>> {
-    let columns = format!("i.num, i.{} AS sort_key", order.column());
-    let statement = found_statement(tx.engine(), &columns, realm_num, tests, asking, wanted);
-    tx.list_text(&statement.text, &statement.values, |row| read_row(order.sort, row))
+) -> Result<Vec<T>> {
+    let statement = found_statement::<T>(tx.engine(), realm_num, order, tests, asking, wanted);
+    tx.list_text(&statement.text, &statement.values, |row| T::read(order, row))
 }
 
-/// As [`found`], with all keys.
-pub(in super::super) fn found_keys(
-    tx: &mut ReadTx<'_>,
-    realm_num: i64,
-    tests: &[Test],
-    asking: &Asking,
-    wanted: i64,
-) -> Result<Vec<Keys>> {
-    let statement = found_statement(tx.engine(), I_KEYS, realm_num, tests, asking, wanted);
-    tx.list_text(&statement.text, &statement.values, read_keys)
-}
-
-pub(super) fn found_statement<'q>(
+pub(super) fn found_statement<'q, T: Read>(
     engine: Engine,
-    columns: &str,
     realm_num: i64,
+    order: Order,
     tests: &'q [Test],
     asking: &Asking,
     wanted: i64,
 ) -> Statement<'q> {
     let mut statement = Statement::new(engine);
-    statement.push(&format!("SELECT {columns}"));
+    statement.push(&format!("SELECT {}", selected::<T>("i", order)));
     statement.push_index(realm_num, tests, asking);
     let limit = statement.value(wanted);
     statement.push(&format!(" LIMIT {limit}"));
@@ -74,58 +59,21 @@ pub(super) fn count_statement(engine: Engine, realm_num: i64, test: &Test, up_to
     statement
 }
 
-/// The first of those who pass the tests, sorted by the database.
-pub(in super::super) fn sorted(
-    tx: &mut ReadTx<'_>,
-    realm_num: i64,
-    order: &Order,
-    bounds: &Bounds,
-    tests: &[Test],
-    asking: &Asking,
-    wanted: i64,
-) -> Result<Vec<Row>> {
-    let columns = format!("i.num, i.{} AS sort_key", order.column());
-    let statement = sorted_statement(tx.engine(), &columns, realm_num, order, bounds, tests, asking, wanted);
-    tx.list_text(&statement.text, &statement.values, |row| read_row(order.sort, row))
+/// The first of a part, sorted by the database.
+pub(in super::super) fn sorted<T: Read>(tx: &mut ReadTx<'_>, part: Part<'_>, asking: &Asking) -> Result<Vec<T>> {
+    let statement = sorted_statement::<T>(tx.engine(), part, asking);
+    tx.list_text(&statement.text, &statement.values, |row| T::read(part.order, row))
 }
 
-/// As [`sorted`], with all keys.
-pub(in super::super) fn sorted_keys(
-    tx: &mut ReadTx<'_>,
-    realm_num: i64,
-    order: &Order,
-    bounds: &Bounds,
-    tests: &[Test],
-    asking: &Asking,
-    wanted: i64,
-) -> Result<Vec<Keys>> {
-    let statement = sorted_statement(tx.engine(), I_KEYS, realm_num, order, bounds, tests, asking, wanted);
-    tx.list_text(&statement.text, &statement.values, read_keys)
-}
-
-#[expect(clippy::too_many_arguments, reason = "the parts of one statement")]
-pub(super) fn sorted_statement<'q>(
-    engine: Engine,
-    columns: &str,
-    realm_num: i64,
-    order: &Order,
-    bounds: &'q Bounds,
-    tests: &'q [Test],
-    asking: &Asking,
-    wanted: i64,
-) -> Statement<'q> {
+pub(super) fn sorted_statement<'q, T: Read>(engine: Engine, part: Part<'q>, asking: &Asking) -> Statement<'q> {
+    let Part { realm_num, order, bounds, tests, wanted } = part;
     let mut statement = Statement::new(engine);
-    statement.push(&format!("SELECT {columns}"));
+    statement.push(&format!("SELECT {}", selected::<T>("i", order)));
     statement.push_index(realm_num, tests, asking);
-    statement.bounds("i", order, bounds);
-    let (direction, _) = order.words();
-    let column = order.column();
+    statement.bounds("i", &order, bounds);
+    let (column, (direction, _)) = (order.column(), order.words());
     // `+ 0` and `|| ''` keep a planner from walking the order.
-    let key = if order.sort.is_textual() && order.sort != UserSort::BestMatch {
-        format!("(i.{column} || '')")
-    } else {
-        format!("(i.{column} + 0)")
-    };
+    let key = if order.is_textual() { format!("(i.{column} || '')") } else { format!("(i.{column} + 0)") };
     let limit = statement.value(wanted);
     statement.push(&format!(" ORDER BY {key} {direction}, i.num {direction} LIMIT {limit}"));
     statement
@@ -135,23 +83,23 @@ pub(super) fn sorted_statement<'q>(
 pub(in super::super) fn identified(
     tx: &mut ReadTx<'_>,
     realm_num: i64,
-    text: &str,
-    num: Option<i64>,
+    order: Order,
+    (text, num): (&str, Option<i64>),
     tests: &[Test],
 ) -> Result<Vec<Keys>> {
-    let statement = identified_statement(tx.engine(), realm_num, text, num, tests);
-    tx.list_text(&statement.text, &statement.values, read_keys)
+    let statement = identified_statement(tx.engine(), realm_num, order, (text, num), tests);
+    tx.list_text(&statement.text, &statement.values, |row| Keys::read(order, row))
 }
 
 pub(super) fn identified_statement<'q>(
     engine: Engine,
     realm_num: i64,
-    text: &'q str,
-    num: Option<i64>,
+    order: Order,
+    (text, num): (&'q str, Option<i64>),
     tests: &'q [Test],
 ) -> Statement<'q> {
     let mut statement = Statement::new(engine);
-    statement.push(&format!("SELECT {} FROM (", I_KEYS.replace("i.", "s.")));
+    statement.push(&format!("SELECT {} FROM (", selected::<Keys>("s", order)));
     let realm = statement.value(realm_num);
     for column in ["email_key", "phone_key", "reference_key"] {
         let value = statement.value(text);
@@ -161,10 +109,7 @@ pub(super) fn identified_statement<'q>(
     }
     let num = statement.value(num.unwrap_or(0));
     statement.push(&format!("SELECT * FROM user_index WHERE num = {num} AND realm_num = {realm}) AS s"));
-    for (at, test) in tests.iter().enumerate() {
-        let condition = statement.row_test("s", test);
-        statement.push(if at == 0 { " WHERE " } else { " AND " });
-        statement.push(&condition);
-    }
+    let conditions: Vec<String> = tests.iter().map(|test| statement.row_test("s", test)).collect();
+    statement.push_where(&conditions);
     statement
 }

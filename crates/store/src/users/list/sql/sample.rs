@@ -1,6 +1,6 @@
 //! A sample of a realm: rows from some places, with what they pass.
 
-use super::{Statement, parts_of_each, read_row};
+use super::{Read, Statement, parts_of_each, selected};
 use crate::{
     conn::Engine,
     error::Result,
@@ -26,14 +26,14 @@ pub(in super::super) struct Sampled {
 pub(in super::super) fn sample(
     tx: &mut ReadTx<'_>,
     realm_num: i64,
-    order: &Order,
+    order: Order,
     tests: &[Test],
 ) -> Result<Vec<Sampled>> {
     let statement = sample_statement(tx.engine(), realm_num, order, tests);
     let names: Vec<String> = (0..tests.len()).map(|at| format!("t{at}")).collect();
     tx.list_text(&statement.text, &statement.values, |row| {
         let passed = names.iter().map(|name| Ok(row.i64(name)? != 0)).collect::<Result<Vec<bool>>>()?;
-        Ok(Sampled { row: read_row(order.sort, row)?, passed, in_parts: row.i64("in_parts")? != 0 })
+        Ok(Sampled { row: Row::read(order, row)?, passed, in_parts: row.i64("in_parts")? != 0 })
     })
 }
 
@@ -43,7 +43,7 @@ const ROWS_OF_A_PLACE: i64 = 50;
 /// comes near no fraction. Whatever recurs among users recurs at round distances.
 const STEP: i64 = 618_034;
 
-pub(super) fn sample_statement<'q>(engine: Engine, realm_num: i64, order: &Order, tests: &'q [Test]) -> Statement<'q> {
+pub(super) fn sample_statement<'q>(engine: Engine, realm_num: i64, order: Order, tests: &'q [Test]) -> Statement<'q> {
     let mut statement = Statement::new(engine);
     let told = |passes: &str, name: &str| match engine {
         Engine::Sqlite => format!("CASE WHEN {passes} THEN 1 ELSE 0 END AS {name}"),
@@ -55,7 +55,7 @@ pub(super) fn sample_statement<'q>(engine: Engine, realm_num: i64, order: &Order
     let parts = words.map(|test| statement.parts_test("s", test, most)).chain(["1 = 1".to_owned()]);
     let parts: Vec<String> = parts.collect();
     tested.push(told(&parts.join(" AND "), "in_parts"));
-    statement.push(&format!("SELECT {}, s.num, s.{} AS sort_key FROM ", tested.join(", "), order.column()));
+    statement.push(&format!("SELECT {}, {} FROM ", tested.join(", "), selected::<Row>("s", order)));
     match engine {
         Engine::Sqlite => statement.push(&places_one_by_one()),
         Engine::Postgres => statement.push(&places_joined(order, tests)),
@@ -80,7 +80,7 @@ fn places_one_by_one() -> String {
 }
 
 /// The same in the words that PostgreSQL plans in a tenth of the time.
-fn places_joined(order: &Order, tests: &[Test]) -> String {
+fn places_joined(order: Order, tests: &[Test]) -> String {
     let mut columns = vec!["num", "realm_num"];
     for column in tests.iter().flat_map(Test::columns).chain([order.column()]) {
         if !columns.contains(&column) {

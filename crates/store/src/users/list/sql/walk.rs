@@ -1,15 +1,7 @@
 //! Walks along an order.
 
-use super::{Asking, I_KEYS, KEYS, Statement, in_index_as, read_keys, read_row};
-use crate::{
-    conn::Engine,
-    error::Result,
-    tx::ReadTx,
-    users::list::{
-        order::{Bounds, Keys, Order, Row},
-        test::Test,
-    },
-};
+use super::{Asking, Part, Read, Statement, in_index_as, selected};
+use crate::{conn::Engine, error::Result, tx::ReadTx, users::list::test::Test};
 
 /// A walk along an order.
 #[derive(Debug)]
@@ -25,64 +17,24 @@ impl Walk {
     ///
     /// # Errors
     /// When the database fails.
-    pub(in super::super) fn ends(
-        &self,
-        tx: &mut ReadTx<'_>,
-        realm_num: i64,
-        order: &Order,
-        bounds: &Bounds,
-    ) -> Result<bool> {
+    pub(in super::super) fn ends(&self, tx: &mut ReadTx<'_>, part: Part<'_>) -> Result<bool> {
         if self.rows == i64::MAX {
             return Ok(true);
         }
-        let statement = beyond_statement(tx.engine(), realm_num, order, bounds, self.rows);
+        let statement = beyond_statement(tx.engine(), part, self.rows);
         Ok(tx.list_text(&statement.text, &statement.values, |row| row.i64("num"))?.is_empty())
     }
 }
 
-/// Walks along an order, and takes up to so many that pass the tests.
-pub(in super::super) fn walk(
-    tx: &mut ReadTx<'_>,
-    realm_num: i64,
-    order: &Order,
-    bounds: &Bounds,
-    walk: &Walk,
-    tests: &[Test],
-    wanted: i64,
-) -> Result<Vec<Row>> {
-    let column = order.column();
-    let columns = format!("s.num, s.{column} AS sort_key");
-    let statement =
-        walk_statement(tx.engine(), (&columns, &["num", column]), realm_num, order, bounds, walk, tests, wanted);
-    tx.list_text(&statement.text, &statement.values, |row| read_row(order.sort, row))
+/// Walks along the order of a part, and takes up to so many as are wanted.
+pub(in super::super) fn walk<T: Read>(tx: &mut ReadTx<'_>, part: Part<'_>, walk: &Walk) -> Result<Vec<T>> {
+    let statement = walk_statement::<T>(tx.engine(), part, walk);
+    tx.list_text(&statement.text, &statement.values, |row| T::read(part.order, row))
 }
 
-/// As [`walk`], with all keys.
-pub(in super::super) fn walk_keys(
-    tx: &mut ReadTx<'_>,
-    realm_num: i64,
-    order: &Order,
-    bounds: &Bounds,
-    walk: &Walk,
-    tests: &[Test],
-    wanted: i64,
-) -> Result<Vec<Keys>> {
-    let columns = I_KEYS.replace("i.", "s.");
-    let statement = walk_statement(tx.engine(), (&columns, &KEYS), realm_num, order, bounds, walk, tests, wanted);
-    tx.list_text(&statement.text, &statement.values, read_keys)
-}
-
-#[expect(clippy::too_many_arguments, reason = "the parts of one statement")]
-pub(super) fn walk_statement<'q>(
-    engine: Engine,
-    (columns, read): (&str, &[&'static str]),
-    realm_num: i64,
-    order: &Order,
-    bounds: &'q Bounds,
-    walk: &Walk,
-    tests: &'q [Test],
-    wanted: i64,
-) -> Statement<'q> {
+pub(super) fn walk_statement<'q, T: Read>(engine: Engine, part: Part<'q>, walk: &Walk) -> Statement<'q> {
+    let Part { realm_num, order, bounds, tests, wanted } = part;
+    let (columns, read) = (selected::<T>("s", order), T::columns(order));
     let column = order.column();
     let (direction, _) = order.words();
     let mut statement = Statement::new(engine);
@@ -93,7 +45,7 @@ pub(super) fn walk_statement<'q>(
     let asks_more = !of_rows.is_empty() || read.iter().any(|it| *it != "num" && *it != column);
     let among = walk.among.as_ref().and_then(|asking| asking.matched(engine, realm_num, tests));
     let joined = asks_more && (!in_index.is_empty() || among.is_some());
-    let mut walked: Vec<&str> = if joined { vec!["num"] } else { read.to_vec() };
+    let mut walked: Vec<&str> = if joined { vec!["num"] } else { read.clone() };
     // No column more than is looked at: then an index that has these is enough.
     let of_walk = if joined { Vec::new() } else { of_rows.clone() };
     for needed in of_walk.iter().flat_map(|test| test.columns()).chain([column]) {
@@ -118,7 +70,7 @@ pub(super) fn walk_statement<'q>(
     ));
     let realm = statement.value(realm_num);
     statement.push(&realm);
-    statement.bounds("i", order, bounds);
+    statement.bounds("i", &order, bounds);
     // A bound on what the list is ordered by is where the walk begins or ends.
     for test in tests.iter().filter(|test| order.is_bound(test)) {
         let condition = statement.index_test(test);
@@ -151,18 +103,13 @@ pub(super) fn walk_statement<'q>(
     statement
 }
 
-pub(super) fn beyond_statement<'q>(
-    engine: Engine,
-    realm_num: i64,
-    order: &Order,
-    bounds: &'q Bounds,
-    rows: i64,
-) -> Statement<'q> {
+pub(super) fn beyond_statement(engine: Engine, part: Part<'_>, rows: i64) -> Statement<'_> {
+    let Part { realm_num, order, bounds, .. } = part;
     let (column, (direction, _)) = (order.column(), order.words());
     let mut statement = Statement::new(engine);
     let realm = statement.value(realm_num);
     statement.push(&format!("SELECT i.num FROM user_index i {} WHERE i.realm_num = {realm}", order.walked(engine)));
-    statement.bounds("i", order, bounds);
+    statement.bounds("i", &order, bounds);
     let rows = statement.value(rows);
     statement.push(&format!(" ORDER BY i.{column} {direction}, i.num {direction} LIMIT 1 OFFSET {rows}"));
     statement
