@@ -83,7 +83,7 @@ async fn a_wrong_filter_is_explained_beside_a_list_that_goes_on() {
     }
     // What was mistyped stays in the box, to be mended; the rest is in force.
     let page = ask(&mut browser, "q=ana%20status%3Aasleep%20kind%3Ahuman").await;
-    page.is(StatusCode::OK).sees("value=\"status:asleep ana\"").sees("Kind: <b>human</b>");
+    page.is(StatusCode::OK).sees("value=\"status:asleep ana\"").sees("Kind: <b>people</b>");
     assert_eq!(shown(&page), ["Ana"]);
     // All that match, the export and a saved view are those that are in force.
     page.sees("name=\"query\" value=\"q=ana&amp;kind=human\"").sees("users/export?q=ana&amp;kind=human&amp;columns=");
