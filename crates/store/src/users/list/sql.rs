@@ -87,7 +87,7 @@ impl<'q> Statement<'q> {
         }
     }
 
-    /// That all parts of what full text would be asked for are there, as a test of a row.
+    /// That all parts of what an index of trigrams would be asked for are there, as a test of a row.
     fn parts_test(&mut self, of: &str, test: &'q Test, most: usize) -> String {
         let mut held = |column: &str, text: &'q str| {
             let column = format!("{of}.{column}");
@@ -105,7 +105,7 @@ impl<'q> Statement<'q> {
         }
     }
 
-    /// A test of an entry of PostgreSQL's index by creation; the row is read where a text was too long for it.
+    /// A test of an entry of one of PostgreSQL's indexes that have texts; the row is read where one was too long for it.
     fn entry_test(&mut self, of: &str, test: &'q Test) -> String {
         let mut text = self.row_test(of, test);
         for column in ["facets", "search_text"] {
@@ -368,7 +368,7 @@ fn selected<T: Read>(of: &str, order: Order) -> String {
     columns.join(", ")
 }
 
-/// What a column is called in PostgreSQL's index by creation, where long texts are left out.
+/// What a column is called in those of PostgreSQL's indexes that have texts, where long ones are left out.
 fn in_index_as(column: &'static str) -> &'static str {
     match column {
         "facets" => "walked_facets",
