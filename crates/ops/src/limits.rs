@@ -4,13 +4,13 @@
 //! It is kept by each node for itself; what is kept for users is in the database, see [`crate::lockouts`].
 
 use std::{
-    collections::HashMap,
     net::{IpAddr, Ipv6Addr},
     sync::Mutex,
     time::Duration,
 };
 
 use denizen_model::{Timestamp, UserId};
+use hashlink::LruCache;
 use tokio::sync::Semaphore;
 
 use crate::crypto::password::Turn;
@@ -21,7 +21,10 @@ const BURST: u32 = 60;
 const EVERY: Duration = Duration::from_secs(2);
 /// From so many failures on, what comes from there is probably guessed.
 const SUSPECT: u32 = 5;
-/// From so many addresses on, those that are forgiven are forgotten.
+/// Of so many addresses failures are remembered, some 40 MiB of them; beyond, those that have been quiet the longest
+/// are forgotten.
+const ADDRESSES: usize = 400_000;
+/// So many users and links are remembered; beyond, the oldest are forgotten.
 const MANY: usize = 50_000;
 
 /// How long an answer waits with which nothing was looked at: whoever goes on guessing all the same is slowed to what
@@ -38,19 +41,23 @@ const REMEMBERED: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub(crate) struct Limits {
     /// When each would be forgiven.
-    forgiven_at: Mutex<HashMap<IpAddr, Timestamp>>,
+    forgiven_at: Mutex<LruCache<IpAddr, Timestamp>>,
     /// Whose attempts were not looked at, with the latest.
-    held_back: Mutex<HashMap<UserId, (IpAddr, Timestamp)>>,
+    held_back: Mutex<LruCache<UserId, (IpAddr, Timestamp)>>,
     /// The links that do not work, by their hashes and from where they were opened, with when that was counted.
-    dead_links: Mutex<HashMap<(IpAddr, String), Timestamp>>,
+    dead_links: Mutex<LruCache<(IpAddr, String), Timestamp>>,
     /// Who may wait for an answer.
     held: Semaphore,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        let (forgiven_at, held_back, dead_links) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { forgiven_at, held_back, dead_links, held: Semaphore::new(HELD_AT_ONCE) }
+        Self {
+            forgiven_at: Mutex::new(LruCache::new(ADDRESSES)),
+            held_back: Mutex::new(LruCache::new(MANY)),
+            dead_links: Mutex::new(LruCache::new(MANY)),
+            held: Semaphore::new(HELD_AT_ONCE),
+        }
     }
 }
 
@@ -68,7 +75,7 @@ fn network(ip: IpAddr) -> IpAddr {
 impl Limits {
     /// Whether too much has failed from there for another attempt to be looked at.
     pub(crate) fn holds(&self, ip: Option<IpAddr>, now: Timestamp) -> bool {
-        let (Some(ip), Ok(forgiven)) = (ip, self.forgiven_at.lock()) else { return false };
+        let (Some(ip), Ok(mut forgiven)) = (ip, self.forgiven_at.lock()) else { return false };
         forgiven.get(&network(ip)).is_some_and(|at| *at > now.plus(EVERY * BURST))
     }
 
@@ -84,7 +91,7 @@ impl Limits {
     /// With whom a password from there waits to be looked at.
     pub(crate) fn turn(&self, ip: Option<IpAddr>, now: Timestamp) -> Turn {
         let (Some(ip), Ok(forgiven)) = (ip.map(network), self.forgiven_at.lock()) else { return Turn::Own };
-        match forgiven.get(&ip) {
+        match forgiven.peek(&ip) {
             Some(at) if *at > now.plus(EVERY * SUSPECT) => Turn::Suspects,
             _ => Turn::Network(ip),
         }
@@ -93,49 +100,36 @@ impl Limits {
     /// Counts a failure. Answers whether it is the one from which on nothing is looked at.
     pub(crate) fn note_failure(&self, ip: Option<IpAddr>, now: Timestamp) -> bool {
         let (Some(ip), Ok(mut forgiven)) = (ip, self.forgiven_at.lock()) else { return false };
-        if forgiven.len() >= MANY {
-            forgiven.retain(|_, at| *at > now);
-        }
-        let at = forgiven.entry(network(ip)).or_insert(now);
-        let (limit, before) = (now.plus(EVERY * BURST), *at);
-        *at = before.max(now).plus(EVERY);
-        before <= limit && *at > limit
+        let ip = network(ip);
+        let before = forgiven.peek(&ip).map_or(now, |at| now.max(*at));
+        let (limit, at) = (now.plus(EVERY * BURST), before.plus(EVERY));
+        forgiven.insert(ip, at);
+        before <= limit && at > limit
     }
 
     /// Remembers that a link was opened from there that does not work. Answers whether it was not before: opening it again
-    /// guesses nothing, and programs that look for bad links open the same one as long as they find its mail. Where too
-    /// much is remembered already, each time is the first.
+    /// guesses nothing, and programs that look for bad links open the same one as long as they find its mail.
     pub(crate) fn note_dead_link(&self, ip: Option<IpAddr>, hash: String, now: Timestamp) -> bool {
         let (Some(ip), Ok(mut dead)) = (ip.map(network), self.dead_links.lock()) else { return true };
-        if dead.len() >= MANY {
-            dead.retain(|_, at| at.plus(LINK_REMEMBERED) > now);
-        }
         let key = (ip, hash);
-        if dead.get(&key).is_some_and(|at| at.plus(LINK_REMEMBERED) > now) {
-            return false;
-        }
-        if dead.len() < MANY {
+        let counted = dead.get(&key).is_some_and(|at| at.plus(LINK_REMEMBERED) > now);
+        if !counted {
             dead.insert(key, now);
         }
-        true
+        !counted
     }
 
     /// Remembers that an attempt was not looked at since its address is held. It costs next to nothing, as it must: it is
     /// for a diagnosis alone.
     pub(crate) fn note_held_back(&self, user: UserId, ip: Option<IpAddr>, now: Timestamp) {
         let (Some(ip), Ok(mut held)) = (ip, self.held_back.lock()) else { return };
-        if held.len() >= MANY {
-            held.retain(|_, (_, at)| at.plus(REMEMBERED) > now);
-        }
-        if held.len() < MANY || held.contains_key(&user) {
-            held.insert(user, (ip, now));
-        }
+        held.insert(user, (ip, now));
     }
 
     /// From where, and when, an attempt of theirs was last not looked at, of late.
     pub(crate) fn held_back(&self, user: UserId, now: Timestamp) -> Option<(IpAddr, Timestamp)> {
         let held = self.held_back.lock().ok()?;
-        held.get(&user).copied().filter(|(_, at)| at.plus(REMEMBERED) > now)
+        held.peek(&user).copied().filter(|(_, at)| at.plus(REMEMBERED) > now)
     }
 }
 
@@ -260,30 +254,32 @@ mod tests {
     }
 
     #[test]
-    fn no_more_links_are_remembered_than_there_is_room_for() {
+    fn of_more_links_than_there_is_room_for_the_oldest_is_forgotten() {
         let (limits, now) = (Limits::default(), Timestamp::from_secs(1000));
         let ip = "192.0.2.7".parse().ok();
         for number in 0..MANY {
             assert!(limits.note_dead_link(ip, number.to_string(), now));
         }
-        for _ in 0..2 {
-            assert!(limits.note_dead_link(ip, "one more".to_owned(), now), "it counts each time");
-        }
+        assert!(!limits.note_dead_link(ip, "0".to_owned(), now), "opened again, it is not the oldest");
+        assert!(limits.note_dead_link(ip, "one more".to_owned(), now));
+        assert!(!limits.note_dead_link(ip, "one more".to_owned(), now));
         assert!(!limits.note_dead_link(ip, "0".to_owned(), now));
+        assert!(limits.note_dead_link(ip, "1".to_owned(), now), "it was the oldest");
         assert_eq!(limits.dead_links.lock().unwrap().len(), MANY);
-        let later = now.plus(LINK_REMEMBERED);
-        assert!(limits.note_dead_link(ip, "one more".to_owned(), later));
-        assert!(!limits.note_dead_link(ip, "one more".to_owned(), later));
-        assert_eq!(limits.dead_links.lock().unwrap().len(), 1);
     }
 
     #[test]
-    fn addresses_that_are_forgiven_are_forgotten() {
-        let limits = Limits::default();
-        for number in 0..u32::try_from(MANY).unwrap() {
-            limits.note_failure(Some(IpAddr::V4((0x0a00_0000 + number).into())), Timestamp::from_secs(1000));
+    fn of_more_addresses_than_there_is_room_for_the_quietest_is_forgotten() {
+        let (limits, now) = (Limits::default(), Timestamp::from_secs(1000));
+        let (held, quiet) = ("192.0.2.7", "192.0.2.8");
+        for ip in [held, quiet] {
+            fail(&limits, ip, BURST + 1, now);
         }
-        limits.note_failure("192.0.2.7".parse().ok(), Timestamp::from_secs(2000));
-        assert_eq!(limits.forgiven_at.lock().unwrap().len(), 1);
+        for number in 0..u32::try_from(ADDRESSES).unwrap() {
+            limits.note_failure(Some(IpAddr::V4((0x0a00_0000 + number).into())), now);
+            assert!(limits.holds(held.parse().ok(), now), "whoever goes on trying stays held");
+        }
+        assert!(!limits.holds(quiet.parse().ok(), now));
+        assert_eq!(limits.forgiven_at.lock().unwrap().len(), ADDRESSES);
     }
 }

@@ -9,14 +9,13 @@ use crate::{
     groups, organizations,
     sql::{Sql, statements},
     tx::{ReadTx, WriteTx},
-    users::{columns, read_user},
+    users::{self, columns, read_user},
     value::{params, to_json},
 };
 
 statements! {
     LIST_USERS = concat!("SELECT ", columns!(), " FROM users WHERE realm_id = ?1 AND id IN (SELECT value FROM json_each(?2)) ORDER BY id"),
         postgres: concat!("SELECT ", columns!(), " FROM users WHERE realm_id = ?1 AND id IN (SELECT value FROM json_array_elements_text(CAST(CAST(?2 AS TEXT) AS JSON)) AS given(value)) ORDER BY id");
-    LOCK_USER = "SELECT id FROM users WHERE id = ?1", postgres: "SELECT id FROM users WHERE id = ?1 FOR UPDATE";
 }
 
 /// The membership of one kind of thing, which ids of type `I` name.
@@ -131,7 +130,7 @@ impl<I: Copy + Display> Members<I> {
 /// When the database fails.
 pub(crate) fn leave_everything(tx: &mut WriteTx<'_>, user: UserId) -> Result<()> {
     // Nobody may add them to anything between this and their deletion.
-    tx.list(&LOCK_USER, params![user], |_| Ok(()))?;
+    users::lock(tx, user)?;
     let (groups, organizations): (&Members<GroupId>, &Members<OrganizationId>) =
         (&groups::MEMBERS, &organizations::MEMBERS);
     groups.leave_all(tx, user)?;

@@ -7,18 +7,21 @@ use crate::{
     realms,
     sql::statements,
     tx::{ReadTx, WriteTx},
+    users,
     value::params,
 };
 
 statements! {
     // A temporary one was never the user's own choice.
-    KEEP = "INSERT INTO password_history (realm_id, user_id, position, secret, replaced_at) SELECT realm_id, user_id, (SELECT coalesce(max(position), 0) + 1 FROM password_history WHERE user_id = ?1), secret, CAST(?2 AS BIGINT) FROM authenticators WHERE user_id = ?1 AND kind = 'password' AND NOT temporary ON CONFLICT (user_id, position) DO NOTHING";
+    KEEP = "INSERT INTO password_history (realm_id, user_id, position, secret, replaced_at) SELECT realm_id, user_id, (SELECT coalesce(max(position), 0) + 1 FROM password_history WHERE user_id = ?1), secret, CAST(?2 AS BIGINT) FROM authenticators WHERE user_id = ?1 AND kind = 'password' AND NOT temporary";
     TRIM = "DELETE FROM password_history WHERE user_id = ?1 AND position <= (SELECT max(position) FROM password_history WHERE user_id = ?1) - ?2";
     LIST = "SELECT secret FROM password_history WHERE user_id = ?1 ORDER BY position DESC LIMIT ?2";
 }
 
 /// Keeps the user's password, which is about to be replaced or removed, for as long as the realm's settings say.
 pub(crate) fn keep(tx: &mut WriteTx<'_>, realm: RealmId, user: UserId, now: Timestamp) -> Result<()> {
+    // Of two who replace it at once, the second keeps what the first has set.
+    users::lock(tx, user)?;
     if tx.execute(&KEEP, params![user, now])? == 0 {
         return Ok(());
     }

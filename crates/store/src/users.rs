@@ -67,6 +67,7 @@ statements! {
     FIND_BY_USERNAME = concat!("SELECT ", columns!(), " FROM users WHERE realm_id = ?1 AND username_key = ?2");
     ADDRESS_OF_ANOTHER = "SELECT id FROM (SELECT id FROM users WHERE realm_id = ?1 AND username_key = ?2 UNION ALL SELECT id FROM users WHERE num IN (SELECT num FROM user_index WHERE realm_num = (SELECT num FROM realms WHERE id = ?1) AND email_key = ?2 LIMIT 2)) u WHERE id <> ?3 LIMIT 1";
     LIST_BY_EMAIL = concat!("SELECT ", columns!(), " FROM users WHERE num IN (SELECT num FROM user_index WHERE realm_num = (SELECT num FROM realms WHERE id = ?1) AND email_key = ?2 LIMIT 2)");
+    LOCK = "SELECT id FROM users WHERE id = ?1", postgres: "SELECT id FROM users WHERE id = ?1 FOR UPDATE";
     DELETE = "DELETE FROM users WHERE realm_id = ?1 AND id = ?2";
     COUNT = "INSERT INTO user_counts (realm_id, shard, kind, enabled, total) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (realm_id, shard, kind, enabled) DO UPDATE SET total = user_counts.total + excluded.total";
     COUNTS = "SELECT kind, enabled, CAST(sum(total) AS BIGINT) AS total FROM user_counts WHERE realm_id = ?1 GROUP BY kind, enabled";
@@ -281,6 +282,11 @@ pub fn find_by_identifier(tx: &mut ReadTx<'_>, realm: RealmId, typed: &str) -> R
 /// When the database fails.
 pub fn is_address_of_another(tx: &mut ReadTx<'_>, realm: RealmId, email: &str, user: UserId) -> Result<bool> {
     Ok(tx.find(&ADDRESS_OF_ANOTHER, params![realm, fold(email), user], |_| Ok(()))?.is_some())
+}
+
+/// Keeps others from changing a user, or what hangs on one, until this transaction ends.
+pub(crate) fn lock(tx: &mut WriteTx<'_>, id: UserId) -> Result<()> {
+    tx.list(&LOCK, params![id], |_| Ok(())).map(drop)
 }
 
 /// Removes a user with all that hangs on them. Answers whether there was one.

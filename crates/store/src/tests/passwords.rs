@@ -82,3 +82,29 @@ async fn passwords_that_were_replaced_are_kept_as_far_back_as_the_realm_looks() 
         assert_eq!(history(&db, &bob, 24).await, [""; 0]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_passwords_that_are_set_at_once_each_is_kept() {
+    for (db, _folder) in databases() {
+        let realm = stored_realm(&db).await;
+        remember(&db, &realm, 24).await;
+        let ana = user(realm.id, "ana@example.com", "Ana");
+        create(&db, &ana).await.unwrap();
+        let names: Vec<String> = (0..12).map(|n| format!("ana {n:02}")).collect();
+        let at_once: Vec<_> = (names.iter().cloned())
+            .map(|name| {
+                let (db, ana) = (db.clone(), ana.clone());
+                tokio::spawn(async move { put(&db, &ana, &name, false).await })
+            })
+            .collect();
+        for one in at_once {
+            one.await.unwrap();
+        }
+        let id = ana.id;
+        let present = db.read(move |tx| authenticators::find_password(tx, id)).await.unwrap().unwrap().phc;
+        let mut all = history(&db, &ana, 24).await;
+        all.push(present);
+        all.sort_unstable();
+        assert_eq!(all, names);
+    }
+}

@@ -1,6 +1,6 @@
 //! Vectors of the RFCs, and what must be refused.
 
-use super::*;
+use super::{verify::Parts, *};
 use proptest::prelude::{prop_assert, proptest};
 use std::sync::LazyLock;
 

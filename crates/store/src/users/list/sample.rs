@@ -19,8 +19,8 @@ pub(super) struct Sample {
     before: usize,
     /// About so many users pass all tests.
     pub(super) matches: u64,
-    /// Hardly anybody has all parts of the words but those who have the words.
-    pub(super) in_parts: bool,
+    /// Hardly anybody has all of so many parts of each word but those who have the words; `None`: others do.
+    pub(super) parts: Option<usize>,
 }
 
 impl Sample {
@@ -33,11 +33,14 @@ impl Sample {
         population: u64,
         small: u64,
     ) -> Result<Self> {
-        let mut sample = Self { population, rows: Vec::new(), before: 0, matches: 0, in_parts: population <= small };
+        // What else is looked for makes up for fewer parts of each word.
+        let parts = if tests.len() > 1 { 2 } else { 4 };
+        let mut sample = Self { population, rows: Vec::new(), before: 0, matches: 0, parts: Some(parts) };
         if population <= small {
             return Ok(sample);
         }
-        let mut rows = sql::sample(tx, realm_num, order, tests)?;
+        sample.parts = None;
+        let mut rows = sql::sample(tx, realm_num, order, tests, parts)?;
         // A realm with few of the sampled rows is small beside the others: the index knows.
         if (rows.len() as u64) < small / 30 {
             return Ok(sample);
@@ -54,7 +57,7 @@ impl Sample {
             sampled.passed.iter().zip(tests).all(|(passed, test)| *passed || !test.has_parts(engine))
         };
         let in_parts = rows.iter().filter(|sampled| sampled.in_parts).count();
-        sample.in_parts = in_parts <= rows.iter().filter(has_words).count() * 2 + 1;
+        sample.parts = (in_parts <= rows.iter().filter(has_words).count() * 2 + 1).then_some(parts);
         rows.sort_unstable_by(|a, b| order.compare(&a.row, &b.row));
         let is_before = |row: &Sampled| bounds.place.as_ref().is_some_and(|place| !order.is_beyond(&row.row, place));
         sample.before = rows.partition_point(is_before);

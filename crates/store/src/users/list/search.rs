@@ -35,7 +35,7 @@ impl Search {
     pub(super) fn asking_to_sort(&self, engine: Engine) -> Asking {
         let asking = self.asking(engine);
         let many = self.rows_of_index(&asking) > self.limits.few;
-        Asking { in_parts: asking.in_parts && !many, ..asking }
+        Asking { parts: asking.parts.filter(|_| !many), ..asking }
     }
 
     /// How the index is asked: for which tests, the others being made on the rows it finds. At least the rarest is
@@ -58,7 +58,7 @@ impl Search {
                 asked.iter_mut().zip(keys).for_each(|(asked, worth)| *asked &= worth);
             }
         }
-        Asking { tests: asked, in_parts: self.sample.in_parts, realm: self.sample.is_of_small_realm() }
+        Asking { tests: asked, parts: self.sample.parts, realm: self.sample.is_of_small_realm() }
     }
 
     fn is_indexed(&self) -> bool {

@@ -156,13 +156,13 @@ impl<'q> Statement<'q> {
     fn push_index(&mut self, realm_num: i64, tests: &'q [Test], asking: &Asking) {
         let matched = asking.matched(self.engine, realm_num, tests);
         let by_text = matched.is_some();
-        let most = parts_of_each(tests);
-        let in_parts = |at: usize, test: &Test| asking.in_parts && asking.is_asked(at) && test.has_parts(self.engine);
+        let parts_of =
+            |at: usize, test: &Test| asking.parts.filter(|_| asking.is_asked(at) && test.has_parts(self.engine));
         let is_matched = |at: usize, test: &Test| by_text && asking.is_asked(at) && test.is_text();
         // What was asked for in parts is tested once more.
-        let conditions: Vec<(usize, &'q Test, bool)> = (tests.iter().enumerate())
-            .map(|(at, test)| (at, test, in_parts(at, test)))
-            .filter(|(at, test, in_parts)| !is_matched(*at, test) || *in_parts)
+        let conditions: Vec<(usize, &'q Test, Option<usize>)> = (tests.iter().enumerate())
+            .map(|(at, test)| (at, test, parts_of(at, test)))
+            .filter(|(at, test, parts)| !is_matched(*at, test) || parts.is_some())
             .collect();
         if let Some(matched) = matched {
             // A cross join is SQLite's way to say which comes first; it would test a million rows against what the
@@ -180,7 +180,7 @@ impl<'q> Statement<'q> {
         let realm = self.value(realm_num);
         self.push(&format!("i.realm_num = {realm}"));
         for (at, test, in_parts) in conditions {
-            if let (Engine::Postgres, true, Test::Contains(text)) = (self.engine, in_parts, test) {
+            if let (Engine::Postgres, Some(most), Test::Contains(text)) = (self.engine, in_parts, test) {
                 for part in parts(text, most) {
                     let part = self.value(like_containing(part));
                     self.push(&format!(" AND i.search_text LIKE {part} ESCAPE '!'"));
@@ -194,7 +194,7 @@ impl<'q> Statement<'q> {
                          AND r.{column} >= {from} AND r.{column} < {until})"
                     )
                 }
-                (true, false, test) if !in_parts => self.index_test(test),
+                (true, false, test) if in_parts.is_none() => self.index_test(test),
                 (_, _, test) => self.row_test("i", test),
             };
             self.push(&format!(" AND {condition}"));
@@ -245,8 +245,9 @@ fn beyond(prefix: &str) -> String {
 pub(super) struct Asking {
     /// Of each test, whether the index is asked; rows are tested for the others.
     pub(super) tests: Vec<bool>,
-    /// The index of trigrams is asked for parts of what is typed, and rows are tested for the whole.
-    pub(super) in_parts: bool,
+    /// The index of trigrams is asked for so many parts of each word, and rows are tested for the whole; `None`: it is
+    /// asked for the whole.
+    pub(super) parts: Option<usize>,
     /// The realm is small beside the others that SQLite's full text knows.
     pub(super) realm: bool,
 }
@@ -260,8 +261,7 @@ impl Asking {
     /// that, and on another engine.
     fn matched(&self, engine: Engine, realm_num: i64, tests: &[Test]) -> Option<String> {
         let asked = tests.iter().enumerate().filter(|(at, _)| self.is_asked(*at));
-        let most = self.in_parts.then(|| parts_of_each(tests));
-        let mut all: Vec<String> = asked.filter_map(|(_, test)| words(test, most)).collect();
+        let mut all: Vec<String> = asked.filter_map(|(_, test)| words(test, self.parts)).collect();
         if engine != Engine::Sqlite || all.is_empty() {
             return None;
         }
@@ -291,11 +291,6 @@ fn words(test: &Test, most: Option<usize>) -> Option<String> {
         Test::Facet { mark, present: true } => Some(phrase("facets", mark)),
         _ => None,
     }
-}
-
-/// How many parts of each text are asked for: what else is asked makes up for fewer.
-fn parts_of_each(tests: &[Test]) -> usize {
-    if tests.len() > 1 { 2 } else { 4 }
 }
 
 fn phrase(column: &str, text: &str) -> String {
@@ -394,7 +389,7 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
         Test::IsNot { column: "phone_key", text: "a".into() },
         Test::NotUser(1),
     ];
-    let asking = |asked| Asking { tests: vec![asked; tests.len()], in_parts: asked, realm: asked };
+    let asking = |asked| Asking { tests: vec![asked; tests.len()], parts: asked.then_some(2), realm: asked };
     let mut texts = Vec::new();
     for sort in UserSort::ALL.iter().copied().filter(|sort| *sort != UserSort::BestMatch) {
         for direction in [Direction::Ascending, Direction::Descending] {
@@ -421,7 +416,7 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
         }
     }
     let newest = Order { sort: UserSort::CreatedAt, direction: Direction::Descending };
-    texts.push(sample::sample_statement(engine, 1, newest, &tests).text);
+    texts.push(sample::sample_statement(engine, 1, newest, &tests, 2).text);
     texts.push(found::count_statement(engine, 1, &tests[4], 9).text);
     texts.push(found::identified_statement(engine, 1, newest, ("a", Some(1)), &tests).text);
     for test in &tests {

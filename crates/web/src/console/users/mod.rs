@@ -3,6 +3,7 @@
 mod actions;
 mod activity;
 mod add_contact;
+mod api_keys;
 mod attributes;
 mod authenticator;
 mod authenticators;
@@ -76,10 +77,10 @@ pub(super) fn router() -> Router<Web> {
         .route(&user("/require-passkey"), post(authenticator::require_passkey))
         .route(&user("/require-action"), post(authenticator::require_action))
         .route(&user("/cancel-action"), post(authenticator::cancel_action))
-        .route(&user("/keys/new"), get(authenticators::new_key).post(authenticators::create_key))
-        .route(&user("/keys/{key}/regenerate"), get(authenticators::confirm_new).post(authenticators::regenerate_key))
-        .route(&user("/keys/{key}/reveal"), get(authenticators::confirm_reveal).post(authenticators::reveal_key))
-        .route(&user("/keys/{key}/delete"), get(authenticators::confirm_delete).post(authenticators::delete_key))
+        .route(&user("/keys/new"), get(api_keys::new).post(api_keys::create))
+        .route(&user("/keys/{key}/regenerate"), get(api_keys::confirm_regenerate).post(api_keys::regenerate))
+        .route(&user("/keys/{key}/reveal"), get(api_keys::confirm_reveal).post(api_keys::reveal))
+        .route(&user("/keys/{key}/delete"), get(api_keys::confirm_delete).post(api_keys::delete))
         .route(&user("/sessions"), get(sessions::show))
         .route(&user("/sessions/revoke-all"), get(sessions::confirm).post(sessions::revoke_all))
         .route(&user("/sessions/{session}/revoke"), post(sessions::revoke))

@@ -1,6 +1,6 @@
 //! A sample of a realm: rows from some places, with what they pass.
 
-use super::{Read, Statement, parts_of_each, selected};
+use super::{Read, Statement, selected};
 use crate::{
     conn::Engine,
     error::Result,
@@ -22,14 +22,15 @@ pub(in super::super) struct Sampled {
     pub(in super::super) in_parts: bool,
 }
 
-/// Rows from some places of the index; only those of the realm.
+/// Rows from some places of the index; only those of the realm. The words are taken for so many parts of each.
 pub(in super::super) fn sample(
     tx: &mut ReadTx<'_>,
     realm_num: i64,
     order: Order,
     tests: &[Test],
+    parts: usize,
 ) -> Result<Vec<Sampled>> {
-    let statement = sample_statement(tx.engine(), realm_num, order, tests);
+    let statement = sample_statement(tx.engine(), realm_num, order, tests, parts);
     let names: Vec<String> = (0..tests.len()).map(|at| format!("t{at}")).collect();
     tx.list_text(&statement.text, &statement.values, |row| {
         let passed = names.iter().map(|name| Ok(row.i64(name)? != 0)).collect::<Result<Vec<bool>>>()?;
@@ -43,7 +44,13 @@ const ROWS_OF_A_PLACE: i64 = 50;
 /// comes near no fraction. Whatever recurs among users recurs at round distances.
 const STEP: i64 = 618_034;
 
-pub(super) fn sample_statement<'q>(engine: Engine, realm_num: i64, order: Order, tests: &'q [Test]) -> Statement<'q> {
+pub(super) fn sample_statement<'q>(
+    engine: Engine,
+    realm_num: i64,
+    order: Order,
+    tests: &'q [Test],
+    parts: usize,
+) -> Statement<'q> {
     let mut statement = Statement::new(engine);
     let told = |passes: &str, name: &str| match engine {
         Engine::Sqlite => format!("CASE WHEN {passes} THEN 1 ELSE 0 END AS {name}"),
@@ -51,10 +58,10 @@ pub(super) fn sample_statement<'q>(engine: Engine, realm_num: i64, order: Order,
     };
     let mut tested: Vec<String> =
         (tests.iter().enumerate()).map(|(at, test)| told(&statement.row_test("s", test), &format!("t{at}"))).collect();
-    let (words, most) = (tests.iter().filter(|test| test.has_parts(engine)), parts_of_each(tests));
-    let parts = words.map(|test| statement.parts_test("s", test, most)).chain(["1 = 1".to_owned()]);
-    let parts: Vec<String> = parts.collect();
-    tested.push(told(&parts.join(" AND "), "in_parts"));
+    let words = tests.iter().filter(|test| test.has_parts(engine));
+    let held: Vec<String> =
+        words.map(|test| statement.parts_test("s", test, parts)).chain(["1 = 1".to_owned()]).collect();
+    tested.push(told(&held.join(" AND "), "in_parts"));
     statement.push(&format!("SELECT {}, {} FROM ", tested.join(", "), selected::<Row>("s", order)));
     match engine {
         Engine::Sqlite => statement.push(&places_one_by_one()),
