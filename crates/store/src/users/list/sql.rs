@@ -107,7 +107,14 @@ impl<'q> Statement<'q> {
 
     /// A test of an entry of one of PostgreSQL's indexes that have texts; the row is read where one was too long for it.
     fn entry_test(&mut self, of: &str, test: &'q Test) -> String {
-        let mut text = self.row_test(of, test);
+        let mut text = match test.hints() {
+            None => self.row_test(of, test),
+            Some(hints) => {
+                let column = format!("{of}.search_text");
+                let any: Vec<String> = hints.into_iter().map(|hint| self.holds(&column, hint)).collect();
+                format!("({})", any.join(" OR "))
+            }
+        };
         for column in ["facets", "search_text"] {
             let entry = format!(
                 "COALESCE({of}.{}, (SELECT f.{column} FROM user_index f WHERE f.num = {of}.num))",
@@ -380,6 +387,7 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
     let tests = [
         Test::contains("abc"),
         Test::Near { text: Some("abc".into()), near: vec![" abc".into(), " abd ".into()] },
+        Test::Near { text: None, near: vec![" abcdef".into(), " abcdeg ".into()] },
         Test::Facet { mark: "xyz".into(), present: true },
         Test::Facet { mark: "xyz".into(), present: false },
         Test::Within { column: "created_at", from: 1, until: 2 },
@@ -417,7 +425,7 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
     }
     let newest = Order { sort: UserSort::CreatedAt, direction: Direction::Descending };
     texts.push(sample::sample_statement(engine, 1, newest, &tests, 2).text);
-    texts.push(found::count_statement(engine, 1, &tests[4], 9).text);
+    texts.push(found::count_statement(engine, 1, &tests[5], 9).text);
     texts.push(found::identified_statement(engine, 1, newest, ("a", Some(1)), &tests).text);
     for test in &tests {
         texts

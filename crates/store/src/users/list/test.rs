@@ -7,6 +7,9 @@ use denizen_model::{
 
 use crate::{conn::Engine, users::index};
 
+/// Up to so many characters the halves of a word are in too many texts.
+const SHORTEST_HINTED: usize = 5;
+
 /// A condition on a user.
 #[derive(Debug, Clone)]
 pub(super) enum Test {
@@ -64,7 +67,27 @@ impl Test {
         }
     }
 
-    /// Whether the index of this order tells who passes.
+    /// Texts of which a row that passes has one among its columns, though others may too: what is near to a word is a
+    /// word of a column, or two words joined, of which one has either half of it. `None` where too many have them.
+    pub(super) fn hints(&self) -> Option<Vec<&str>> {
+        let Self::Near { text, near } = self else { return None };
+        let mut hints: Vec<&str> = text.iter().map(String::as_str).collect();
+        for word in near.iter().map(|near| near.trim()) {
+            let length = word.chars().count();
+            let (half, _) = word.char_indices().nth(length / 2).filter(|_| length >= SHORTEST_HINTED)?;
+            hints.extend([word.get(..half)?, word.get(half..)?]);
+        }
+        hints.sort_unstable();
+        hints.dedup();
+        Some(hints)
+    }
+
+    /// The columns that the index of an order is asked for: all of them, or the one that hints at who passes.
+    pub(super) fn columns_of_index(&self) -> Vec<&'static str> {
+        if self.hints().is_some() { vec!["search_text"] } else { self.columns() }
+    }
+
+    /// Whether the index of this order tells who passes; of what has [`Test::hints`], who may.
     pub(super) fn is_in_index_of(&self, engine: Engine, sort: UserSort) -> bool {
         let (covered, text) = match (engine, sort) {
             (Engine::Sqlite, UserSort::LastSignInAt | UserSort::CreatedAt | UserSort::BestMatch) => (true, false),
@@ -78,7 +101,7 @@ impl Test {
             "search_text" => text,
             _ => false,
         };
-        self.columns().into_iter().all(told)
+        self.columns_of_index().into_iter().all(told)
     }
 
     /// Whether it is about what is near and not about the word itself.

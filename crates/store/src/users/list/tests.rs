@@ -310,6 +310,37 @@ async fn names_are_found_as_people_remember_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_near_is_found_in_every_order() {
+    for (db, _folder) in databases() {
+        let (realm, other) = (stored_realm(&db).await, stored_realm(&db).await);
+        let people = fill(&db, realm.id, 150).await;
+        fill(&db, other.id, 40).await;
+        for (search, near) in
+            [("smiht", " smith "), ("johnsmith", " johnsmith"), ("jadams", " adams "), ("zadam", " zadam")]
+        {
+            let has = |user: &User| user.near_text().contains(near);
+            for (sort, enabled) in UserSort::ALL.iter().flat_map(|sort| [(*sort, None), (*sort, Some(false))]) {
+                let facets: Vec<_> = enabled.map(|enabled| (Facet::Enabled(enabled), true)).into_iter().collect();
+                let filters = UserFilters { facets, ..UserFilters::default() };
+                let direction = Direction::Ascending;
+                let query = UserQuery { search: Some(search.into()), sort, direction, filters, ..UserQuery::default() };
+                let wanted = |user: &&User| has(user) && enabled.is_none_or(|enabled| user.enabled == enabled);
+                let mut expected: Vec<UserId> = people.iter().filter(wanted).map(|user| user.id).collect();
+                expected.sort_unstable();
+                let found = walk_through(&db, realm.id, &query, false).await;
+                assert_eq!(walk_through(&db, realm.id, &query, true).await, found, "{query:?}");
+                if sort != UserSort::BestMatch {
+                    assert!(found.is_sorted_by(|a, b| cmp(&key(a, sort), &key(b, sort)).is_le()), "{query:?}");
+                }
+                let mut found: Vec<UserId> = found.iter().map(|user| user.id).collect();
+                found.sort_unstable();
+                assert_eq!(found, expected, "{query:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn mistyped_words_of_somebody_who_is_gone_are_forgotten() {
     for (db, _folder) in databases() {
         let realm = stored_realm(&db).await;
@@ -416,4 +447,35 @@ fn parts_of_a_text_reach_from_its_beginning_to_its_end() {
         assert!(parts.iter().all(|part| part.len() == 3 && text.contains(part)), "{parts:?}");
         assert!(text.starts_with(parts[0]) && text.ends_with(parts[parts.len() - 1]), "{parts:?}");
     }
+}
+
+#[test]
+fn whoever_has_what_is_near_has_one_of_its_hints() {
+    let names =
+        ["Gon Zalez", "Maria Gonzalez", "Ana-María de la Cruz", "Jo Li", "O'Brien Áine", "Ольга Петрова", "X Æ"];
+    let addresses = ["m.gonzalez7@example.com", "gonza@lez.example", "alez.gonz@example.com", "ab@example.com"];
+    let realm = RealmId::new(NOW, bytes());
+    let mut hinted = 0;
+    for (name, address) in names.iter().flat_map(|name| addresses.iter().map(move |address| (name, address))) {
+        let somebody = user(realm, address, name);
+        let (text, near_text) = (somebody.search_text(&[]), somebody.near_text());
+        for word in near_text.split_whitespace() {
+            let letters: Vec<char> = word.chars().collect();
+            let beginnings = (1..=letters.len()).map(|most| format!(" {}", String::from_iter(&letters[..most])));
+            for near in beginnings.chain([format!(" {word} ")]) {
+                assert!(near_text.contains(&near));
+                let test = Test::Near { text: None, near: vec![near.clone()] };
+                let Some(hints) = test.hints() else {
+                    assert!(near.trim().chars().count() < 5, "{near:?}");
+                    continue;
+                };
+                assert!(hints.iter().any(|hint| text.contains(hint)), "{near:?} of {name}, {address}: {hints:?}");
+                hinted += 1;
+            }
+        }
+    }
+    assert!(hinted > 300, "{hinted}");
+    let typed = Test::Near { text: Some("an".into()), near: vec![" abcde".into(), " abcdf ".into()] };
+    assert_eq!(typed.hints().unwrap(), ["ab", "an", "cde", "cdf"]);
+    assert_eq!(Test::contains("abcde").hints(), None);
 }

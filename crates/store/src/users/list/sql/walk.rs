@@ -38,9 +38,11 @@ pub(super) fn walk_statement<'q, T: Read>(engine: Engine, part: Part<'q>, walk: 
     let column = order.column();
     let (direction, _) = order.words();
     let mut statement = Statement::new(engine);
-    let is_in_index = |test: &&Test| engine == Engine::Postgres && test.is_in_index_of(engine, order.sort);
-    let (in_index, of_rows): (Vec<&Test>, Vec<&Test>) =
-        tests.iter().filter(|test| !order.is_bound(test)).partition(is_in_index);
+    let unbound: Vec<&Test> = tests.iter().filter(|test| !order.is_bound(test)).collect();
+    let is_in_index = |test: &Test| engine == Engine::Postgres && test.is_in_index_of(engine, order.sort);
+    let in_index: Vec<&Test> = unbound.iter().copied().filter(|test| is_in_index(test)).collect();
+    // Of whom an index tells that they may pass, the row is asked too.
+    let of_rows: Vec<&Test> = unbound.into_iter().filter(|test| !is_in_index(test) || test.hints().is_some()).collect();
     // Where the index has what is tested and more than that is asked, rows are read of those who pass.
     let asks_more = !of_rows.is_empty() || read.iter().any(|it| *it != "num" && *it != column);
     let among = walk.among.as_ref().and_then(|asking| asking.matched(engine, realm_num, tests));
@@ -53,7 +55,7 @@ pub(super) fn walk_statement<'q, T: Read>(engine: Engine, part: Part<'q>, walk: 
             walked.push(needed);
         }
     }
-    for needed in in_index.iter().flat_map(|test| test.columns()).map(in_index_as) {
+    for needed in in_index.iter().flat_map(|test| test.columns_of_index()).map(in_index_as) {
         if !walked.contains(&needed) {
             walked.push(needed);
         }
