@@ -39,6 +39,14 @@ pub async fn remove_expired(app: &App) -> Result<u64> {
     Ok(removed)
 }
 
+/// Sorts what was written lately into the index that searches ask.
+///
+/// # Errors
+/// When the database fails.
+pub async fn merge_texts(app: &App) -> Result<()> {
+    Ok(store::housekeeping::merge_texts(app.db()).await.map(drop)?)
+}
+
 /// Takes locks whose time is over out of what lists of users go by.
 async fn note_ended_locks(app: &App) -> Result<()> {
     loop {

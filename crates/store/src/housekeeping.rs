@@ -5,6 +5,8 @@ use std::time::Duration;
 use denizen_model::Timestamp;
 
 use crate::{
+    conn::Engine,
+    db::Db,
     error::Result,
     jobs,
     sql::statements,
@@ -18,6 +20,7 @@ statements! {
     TOKENS = "DELETE FROM revoked_tokens WHERE jti IN (SELECT jti FROM revoked_tokens WHERE expires_at < ?1 LIMIT 1000)";
     SESSIONS = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE remove_at < ?1 LIMIT 500)";
     IDEMPOTENCY = "DELETE FROM idempotency_keys WHERE expires_at < ?1";
+    MERGE_TEXTS = "SELECT 0 AS pages", postgres: "SELECT gin_clean_pending_list('user_index_search') AS pages";
     PING = "SELECT 1 AS one";
 }
 
@@ -40,6 +43,22 @@ pub fn remove_expired(tx: &mut WriteTx<'_>, now: Timestamp) -> Result<u64> {
     removed += crate::one_time_codes::remove_expired(tx, now.minus(TOLD_FOR))?;
     removed += crate::remembered_devices::remove_expired(tx, now)?;
     Ok(removed + jobs::remove_expired(tx, now)?)
+}
+
+/// Sorts what was written lately into the index of texts. PostgreSQL gathers it in a list, up to 4 MiB long, that each
+/// search reads to its end; SQLite does so by itself. Answers how many pages the list had.
+///
+/// # Errors
+/// When the database fails.
+pub async fn merge_texts(db: &Db) -> Result<i64> {
+    if db.engine() == Engine::Sqlite {
+        return Ok(0);
+    }
+    db.write(|mut tx| {
+        let pages = tx.find(&MERGE_TEXTS, &[], |row| row.i64("pages"))?.unwrap_or(0);
+        tx.unaudited("the order of an index", pages)
+    })
+    .await
 }
 
 /// Whether the database answers.

@@ -581,3 +581,14 @@ async fn a_replaced_key_is_found_by_its_new_hash_only() {
         .unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_is_sorted_into_the_index_of_texts() {
+    for (db, _folder) in databases() {
+        let realm = stored_realm(&db).await;
+        create(&db, &user(realm.id, "ana@example.com", "Ana")).await.unwrap();
+        let pages = housekeeping::merge_texts(&db).await.unwrap();
+        assert_eq!(pages > 0, db.engine() == Engine::Postgres);
+        assert_eq!(housekeeping::merge_texts(&db).await.unwrap(), 0);
+    }
+}

@@ -17,10 +17,14 @@ use tokio::{task::JoinSet, time::MissedTickBehavior};
 #[must_use]
 pub fn start(app: &App) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    let (cleaned, rotated) = (app.clone(), app.clone());
+    let (cleaned, merged, rotated) = (app.clone(), app.clone(), app.clone());
     tasks.spawn(every(Duration::from_secs(60), "housekeeping", move || {
         let app = cleaned.clone();
         async move { housekeeping::remove_expired(&app).await.map(drop) }
+    }));
+    tasks.spawn(every(Duration::from_secs(5), "search-index", move || {
+        let app = merged.clone();
+        async move { housekeeping::merge_texts(&app).await }
     }));
     tasks.spawn(every(Duration::from_secs(3600), "signing-keys", move || {
         let app = rotated.clone();

@@ -96,15 +96,6 @@ impl Search {
         }
         let mut walks = Vec::new();
         let among = self.walk_among(engine);
-        if let Some(stretch) = self.own_stretch(engine) {
-            let likely = stretch.likely.unsigned_abs();
-            let shorter = |(_, found): &(Walk, u64)| self.is_narrow(engine) || likely * 8 < *found;
-            if among.as_ref().is_none_or(shorter) {
-                let rows = if self.is_narrow(engine) { self.walked_narrow(engine) } else { stretch.most };
-                walks.push(Walk { rows, among: None });
-            }
-        }
-        walks.extend(among.map(|(walk, _)| walk));
         // So many are not sorted before it was tried to meet them.
         let (many, rows) = match self.is_narrow(engine) {
             true => {
@@ -113,6 +104,20 @@ impl Search {
             }
             false => (self.sample.matches > self.limits.sorted_at_most, self.limits.walked_at_most),
         };
+        if let Some(stretch) = self.own_stretch(engine) {
+            let likely = stretch.likely.unsigned_abs();
+            let shorter = |(_, found): &(Walk, u64)| self.is_narrow(engine) || likely * 8 < *found;
+            if among.as_ref().is_none_or(shorter) {
+                let rows = match (self.is_narrow(engine), engine) {
+                    (false, _) => stretch.most,
+                    // Bad luck costs as much there as sorting.
+                    (true, Engine::Postgres) if !many => rows.min(stretch.likely.saturating_mul(2).max(rows / 4)),
+                    (true, _) => rows,
+                };
+                walks.push(Walk { rows, among: None });
+            }
+        }
+        walks.extend(among.map(|(walk, _)| walk));
         if many && walks.iter().all(|walk| walk.rows < rows) {
             walks.push(Walk { rows, among: None });
         }
@@ -200,10 +205,14 @@ impl Search {
         if each < wanted * 2 {
             return None;
         }
-        let mut matching = self.sample.beyond().iter().filter(|sampled| sampled.passed.iter().all(|passed| *passed));
-        // Up to the second that the sample has there are, all but surely, as many as are wanted, if it stands for many.
-        let enough = if each < wanted * 8 { 2 } else { 1 };
-        matching.nth(enough).map(|sampled| sampled.row.key.clone())
+        let beyond = self.sample.beyond();
+        let matches = |at: &usize| beyond.get(*at).is_some_and(|sampled| sampled.passed.iter().all(|passed| *passed));
+        let mut matching = (0..beyond.len()).filter(matches);
+        let (first, second) = (matching.next()?, matching.next()?);
+        // Half way between the first two that the sample has there are, all but surely, as many as are wanted, if each
+        // stands for many.
+        let enough = if each < wanted * 8 { matching.next()? } else { usize::midpoint(first, second) };
+        beyond.get(enough).map(|sampled| sampled.row.key.clone())
     }
 
     /// A page in the order asked for. Where matches are scarce, what is near is found in their place.
@@ -270,12 +279,18 @@ impl Search {
         Part { realm_num, order, bounds, tests, wanted }
     }
 
+    /// Whether a walk may come to the end of the order, by the sample: to find out costs as much as to walk.
+    fn may_end(&self, walk: &Walk) -> bool {
+        let left = self.sample.each().saturating_mul(self.sample.beyond().len() as u64);
+        walk.rows.saturating_mul(2).unsigned_abs() >= left
+    }
+
     /// A page of many matches.
     pub(super) fn many(&self, tx: &mut ReadTx<'_>, bounds: &Bounds) -> Result<Found> {
         let total = self.total(tx)?;
         for walk in self.walks(tx.engine()) {
             let rows = sql::walk(tx, self.part(bounds), &walk)?;
-            if self.is_enough(&rows) || walk.ends(tx, self.part(bounds))? {
+            if self.is_enough(&rows) || (self.may_end(&walk) && walk.ends(tx, self.part(bounds))?) {
                 return Ok(Found { rows, total });
             }
         }
