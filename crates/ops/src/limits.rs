@@ -19,6 +19,8 @@ use crate::crypto::password::Turn;
 const BURST: u32 = 60;
 /// After them one more in this time.
 const EVERY: Duration = Duration::from_secs(2);
+/// A site of many IPv6 networks bears so many times as much.
+const OF_A_SITE: u32 = 16;
 /// From so many failures on, what comes from there is probably guessed.
 const SUSPECT: u32 = 5;
 /// Of so many addresses failures are remembered, some 40 MiB of them; beyond, those that have been quiet the longest
@@ -41,7 +43,7 @@ const REMEMBERED: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub(crate) struct Limits {
     /// When each would be forgiven.
-    forgiven_at: Mutex<LruCache<IpAddr, Timestamp>>,
+    forgiven_at: Mutex<LruCache<Origin, Timestamp>>,
     /// Whose attempts were not looked at, with the latest.
     held_back: Mutex<LruCache<UserId, (IpAddr, Timestamp)>>,
     /// The links that do not work, by their hashes and from where they were opened, with when that was counted.
@@ -72,11 +74,40 @@ fn network(ip: IpAddr) -> IpAddr {
     }
 }
 
+/// From where attempts come, as far as they are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Origin {
+    Network(IpAddr),
+    /// The /48 that one IPv6 site has: 65,536 networks, of which a guesser would take one after the other.
+    Site(Ipv6Addr),
+}
+
+impl Origin {
+    fn all_of(ip: IpAddr) -> impl Iterator<Item = Self> {
+        let network = network(ip);
+        let site = match network {
+            IpAddr::V6(ip) => Some(Self::Site(Ipv6Addr::from_bits(ip.to_bits() >> 80 << 80))),
+            IpAddr::V4(_) => None,
+        };
+        [Self::Network(network)].into_iter().chain(site)
+    }
+
+    /// How long it takes until a failure is forgiven.
+    fn every(self) -> Duration {
+        match self {
+            Self::Network(_) => EVERY,
+            Self::Site(_) => EVERY / OF_A_SITE,
+        }
+    }
+}
+
 impl Limits {
     /// Whether too much has failed from there for another attempt to be looked at.
     pub(crate) fn holds(&self, ip: Option<IpAddr>, now: Timestamp) -> bool {
         let (Some(ip), Ok(mut forgiven)) = (ip, self.forgiven_at.lock()) else { return false };
-        forgiven.get(&network(ip)).is_some_and(|at| *at > now.plus(EVERY * BURST))
+        let too_much = now.plus(EVERY * BURST);
+        // Each is asked, for what is asked is not forgotten.
+        Origin::all_of(ip).filter(|origin| forgiven.get(origin).is_some_and(|at| *at > too_much)).count() > 0
     }
 
     /// As [`Limits::holds`], and whoever is held waits for the answer.
@@ -91,7 +122,7 @@ impl Limits {
     /// With whom a password from there waits to be looked at.
     pub(crate) fn turn(&self, ip: Option<IpAddr>, now: Timestamp) -> Turn {
         let (Some(ip), Ok(forgiven)) = (ip.map(network), self.forgiven_at.lock()) else { return Turn::Own };
-        match forgiven.peek(&ip) {
+        match forgiven.peek(&Origin::Network(ip)) {
             Some(at) if *at > now.plus(EVERY * SUSPECT) => Turn::Suspects,
             _ => Turn::Network(ip),
         }
@@ -100,11 +131,15 @@ impl Limits {
     /// Counts a failure. Answers whether it is the one from which on nothing is looked at.
     pub(crate) fn note_failure(&self, ip: Option<IpAddr>, now: Timestamp) -> bool {
         let (Some(ip), Ok(mut forgiven)) = (ip, self.forgiven_at.lock()) else { return false };
-        let ip = network(ip);
-        let before = forgiven.peek(&ip).map_or(now, |at| now.max(*at));
-        let (limit, at) = (now.plus(EVERY * BURST), before.plus(EVERY));
-        forgiven.insert(ip, at);
-        before <= limit && at > limit
+        let limit = now.plus(EVERY * BURST);
+        let mut begins = false;
+        for origin in Origin::all_of(ip) {
+            let before = forgiven.peek(&origin).map_or(now, |at| now.max(*at));
+            let at = before.plus(origin.every());
+            forgiven.insert(origin, at);
+            begins |= before <= limit && at > limit;
+        }
+        begins
     }
 
     /// Remembers that a link was opened from there that does not work. Answers whether it was not before: opening it again
@@ -182,6 +217,19 @@ mod tests {
         assert!(!limits.holds("2001:db8:1:3::1".parse().ok(), now));
         fail(&limits, "::ffff:192.0.2.7", 100, now);
         assert!(limits.holds("192.0.2.7".parse().ok(), now));
+    }
+
+    #[test]
+    fn the_networks_of_a_site_bear_more_together_and_not_each_as_much() {
+        let (limits, now) = (Limits::default(), Timestamp::from_secs(1000));
+        let in_site = |network: u32| format!("2001:db8:1:{network:x}::1");
+        let told: usize = (0..BURST * OF_A_SITE).map(|network| fail(&limits, &in_site(network), 1, now)).sum();
+        assert_eq!(told, 0);
+        assert!(!limits.holds(in_site(5).parse().ok(), now));
+        assert_eq!(fail(&limits, &in_site(0xfffe), 1, now), 1);
+        assert!(limits.holds(in_site(0xffff).parse().ok(), now), "from where nothing came yet");
+        assert!(!limits.holds("2001:db8:2::1".parse().ok(), now));
+        assert!(!limits.holds(in_site(0xffff).parse().ok(), now.plus(EVERY)));
     }
 
     #[test]
