@@ -3,10 +3,11 @@
 //! Which way is right depends on how many users match. A sample of the whole realm tells, about a thousand rows
 //! from twenty places:
 //!
-//! * Few match: the index finds them all ([`sql::found`]), they are counted exactly and put in order here.
+//! * Few match: the index finds them all ([`sql::found`]), they are counted exactly and put in order here. Where a filter
+//!   leaves little of the order (created within a week, by creation), a walk over that finds them all sooner.
 //! * Many match: they are met soon on a walk along the order asked for ([`sql::walk`]); the total is an estimate. Where
-//!   the index of the order does not tell who matches, each step reads a row; so on SQLite a long walk only looks at
-//!   those whom full text has found before. On PostgreSQL the indexes by creation, name and address have the searched
+//!   the index of the order does not tell who matches, rows are read of all whom it does not rule out; so on SQLite a
+//!   long walk only looks at those whom full text has found before. On PostgreSQL the indexes by creation, name and address have the searched
 //!   text; of what is near to a word they only hint at who may have it, and few rows are read.
 //! * Many match, but not where the walk begins (a given name, in a list by name): the database sorts what the index
 //!   finds ([`sql::sorted`]), by narrow rows, up to a key before which the sample has enough of them.

@@ -81,6 +81,17 @@ impl Search {
         self.tests.iter().all(|test| test.is_in_index_of(engine, self.order.sort))
     }
 
+    /// What a step along the order costs, where reading a row costs one: little for an entry of the index, and for those
+    /// that pass what it tells, the row. On PostgreSQL an index tells all that is asked, or nothing.
+    fn step(&self, engine: Engine) -> f64 {
+        let in_index = |at: usize| self.tests.get(at).is_some_and(|test| test.is_in_index_of(engine, self.order.sort));
+        match engine {
+            _ if self.is_narrow(engine) => 1.0 / 16.0,
+            Engine::Sqlite => 0.2 + 0.8 * self.sample.share_of_all(in_index),
+            Engine::Postgres => 1.0,
+        }
+    }
+
     fn walked_narrow(&self, engine: Engine) -> i64 {
         match engine {
             Engine::Sqlite => self.limits.walked_narrow,
@@ -105,8 +116,10 @@ impl Search {
             false => (self.sample.matches > self.limits.sorted_at_most, self.limits.walked_at_most),
         };
         if let Some(stretch) = self.own_stretch(engine) {
-            let likely = stretch.likely.unsigned_abs();
-            let shorter = |(_, found): &(Walk, u64)| self.is_narrow(engine) || likely * 8 < *found;
+            let (step, likely) = (self.step(engine), stretch.likely as f64);
+            // Where the index tells a part, few rows are read before as many as are wanted have been met.
+            let short = step < 0.9 && likely * step * 2.0 <= self.limits.walked_at_most as f64;
+            let shorter = |(_, found): &(Walk, u64)| short || likely * step * 8.0 < *found as f64;
             if among.as_ref().is_none_or(shorter) {
                 let rows = match (self.is_narrow(engine), engine) {
                     (false, _) => stretch.most,
@@ -151,10 +164,10 @@ impl Search {
             true => self.stretch(self.walked_narrow(engine), true),
             false => {
                 let most = match engine {
-                    Engine::Sqlite => self.limits.walked_at_most,
+                    Engine::Sqlite => (self.limits.walked_at_most as f64 / self.step(engine)) as i64,
                     Engine::Postgres => self.limits.walked_at_most_postgres,
                 };
-                self.stretch(most, false)
+                self.stretch(most.min(self.limits.walked_narrow), false)
             }
         }
     }
@@ -174,7 +187,9 @@ impl Search {
             .collect();
         let matching = |passed: &&Vec<bool>| passed.iter().all(|passed| *passed);
         let matches = within.iter().filter(|passed| matching(passed)).count();
-        let mut share = matches as f64 / within.len() as f64;
+        // As many as in the whole, if these are not remarkably few.
+        let (whole, part) = (self.sample.share_of_all(|_| true), matches as f64 / within.len() as f64);
+        let mut share = if part < whole && part * 2.0 >= whole { whole } else { part };
         if matches < 3 {
             // Where the order is bounded, the sample has few rows within; then the tests are taken for independent.
             if within.len() == beyond.len() {
@@ -236,20 +251,46 @@ impl Search {
     /// All matches, in no order, where they are few and quickly found.
     pub(super) fn few(&mut self, tx: &mut ReadTx<'_>) -> Result<Option<Vec<Row>>> {
         let (asking, limits) = (self.asking(tx.engine()), self.limits);
-        if !self.is_worth_asking(tx.engine(), &asking, limits.few) {
+        let is_short = self.is_short(tx)?;
+        if !is_short && !self.is_worth_asking(tx.engine(), &asking, limits.few) {
             return Ok(None);
         }
-        let most = limits.few_at_most;
-        let rows = sql::found(tx, self.realm_num, self.order, &self.tests, &asking, most + 1)?;
+        let wanted = limits.few_at_most + 1;
+        let rows = if is_short {
+            let all = Part {
+                realm_num: self.realm_num,
+                order: self.order,
+                bounds: &Bounds::default(),
+                tests: &self.tests,
+                wanted,
+            };
+            sql::walk(tx, all, &Walk { rows: i64::MAX, among: None })?
+        } else {
+            sql::found(tx, self.realm_num, self.order, &self.tests, &asking, wanted)?
+        };
         Ok(self.if_few(rows))
+    }
+
+    /// Whether a test leaves so little of the order that walking over all of it is quicker than asking another index.
+    fn is_short(&self, tx: &mut ReadTx<'_>) -> Result<bool> {
+        let most = 2 * self.limits.few;
+        let mut tests = self.tests.iter().enumerate();
+        let Some((at, test)) = tests.find(|(_, test)| self.order.is_bound(test)) else { return Ok(false) };
+        // Those who were created together are together in a sample, which makes them more or fewer than they are.
+        let left = self.sample.share_of(at) * self.sample.population as f64;
+        if !self.is_narrow(tx.engine()) || left > (8 * most) as f64 {
+            return Ok(false);
+        }
+        let counted = sql::count(tx, self.realm_num, test, most.cast_signed() + 1)?;
+        Ok(counted <= most.cast_signed())
     }
 
     /// Whether the index is asked for all matches: it has few, and a walk would not be shorter.
     pub(super) fn is_worth_asking(&self, engine: Engine, asking: &Asking, few: u64) -> bool {
         let rows = self.rows_of_index(asking);
-        // A step of a narrow walk costs a fraction of what a row of the index does, and half of them are likely enough.
-        let (step, unless) = if self.is_narrow(engine) { (16, self.limits.few / 4) } else { (1, self.limits.few) };
-        let walks = self.own_stretch(engine).is_some_and(|stretch| stretch.likely.unsigned_abs() / step < rows);
+        let unless = if self.is_narrow(engine) { self.limits.few / 4 } else { self.limits.few };
+        let step = self.step(engine);
+        let walks = self.own_stretch(engine).is_some_and(|stretch| stretch.likely as f64 * step < rows as f64);
         self.is_indexed() && self.sample.matches <= few && (rows <= unless || !walks)
     }
 

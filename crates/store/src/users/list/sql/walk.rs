@@ -39,7 +39,7 @@ pub(super) fn walk_statement<'q, T: Read>(engine: Engine, part: Part<'q>, walk: 
     let (direction, _) = order.words();
     let mut statement = Statement::new(engine);
     let unbound: Vec<&Test> = tests.iter().filter(|test| !order.is_bound(test)).collect();
-    let is_in_index = |test: &Test| engine == Engine::Postgres && test.is_in_index_of(engine, order.sort);
+    let is_in_index = |test: &Test| test.is_in_index_of(engine, order.sort);
     let in_index: Vec<&Test> = unbound.iter().copied().filter(|test| is_in_index(test)).collect();
     // Of whom an index tells that they may pass, the row is asked too.
     let of_rows: Vec<&Test> = unbound.into_iter().filter(|test| !is_in_index(test) || test.hints().is_some()).collect();
@@ -55,7 +55,8 @@ pub(super) fn walk_statement<'q, T: Read>(engine: Engine, part: Part<'q>, walk: 
             walked.push(needed);
         }
     }
-    for needed in in_index.iter().flat_map(|test| test.columns_of_index()).map(in_index_as) {
+    let named = |column| if engine == Engine::Postgres { in_index_as(column) } else { column };
+    for needed in in_index.iter().flat_map(|test| test.columns_of_index()).map(named) {
         if !walked.contains(&needed) {
             walked.push(needed);
         }
