@@ -10,17 +10,17 @@ use serde_json::Value;
 use crate::support::{Database, Server, denizen, free_port, unique};
 
 /// The command line with a key.
-struct Cli {
+pub(crate) struct Cli {
     url: String,
     key: String,
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 impl Cli {
-    async fn start() -> (Server, Self) {
+    pub(crate) async fn start() -> (Server, Self) {
         let server = Server::start(Database::sqlite()).await;
         let made = server.run(&["key", "create", "--name", "command line", "--role", "owner"]);
         assert!(made.status.success(), "{}", text(&made.stderr));
@@ -29,7 +29,7 @@ impl Cli {
         (server, cli)
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = denizen(words);
         command.env("DENIZEN_URL", &self.url).env("DENIZEN_KEY", &self.key);
         command
@@ -41,21 +41,21 @@ impl Cli {
 
     /// What it prints when it succeeds.
     #[track_caller]
-    fn says(&self, words: &[&str]) -> String {
+    pub(crate) fn says(&self, words: &[&str]) -> String {
         let done = self.run(words);
         assert_eq!(done.status.code(), Some(0), "{words:?}: {}", text(&done.stderr));
         text(&done.stdout)
     }
 
     #[track_caller]
-    fn json(&self, words: &[&str]) -> Value {
+    pub(crate) fn json(&self, words: &[&str]) -> Value {
         let said = self.says(&[words, &["--json"]].concat());
         serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
     }
 
     /// What it says on standard error when it ends with this code.
     #[track_caller]
-    fn fails(&self, code: i32, words: &[&str]) -> String {
+    pub(crate) fn fails(&self, code: i32, words: &[&str]) -> String {
         let done = self.run(words);
         assert_eq!(done.status.code(), Some(code), "{words:?}: {}{}", text(&done.stdout), text(&done.stderr));
         text(&done.stderr)
@@ -63,7 +63,7 @@ impl Cli {
 }
 
 /// Runs a command that reads `typed` from standard input.
-fn typing(mut command: Command, typed: &str) -> Output {
+pub(crate) fn typing(mut command: Command, typed: &str) -> Output {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
     child.wait_with_output().unwrap()

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::support::{Database, MailServer, PASSWORD, Person, Server, eventually, free_port, smtp_url};
+use crate::support::{
+    Database, MailRelay, MailServer, PASSWORD, Person, RELAY_PASSWORD, RELAY_USER, Server, Way, eventually, free_port,
+    smtp_url,
+};
 
 const USERS: &str = "/realms/main/users";
 
@@ -108,4 +111,69 @@ async fn the_doctor_looks_at_the_mail_server() {
     assert!(code == Some(0) && text.contains("answers"), "{text}");
     let (code, text) = said(&["doctor", "--smtp-url", &smtp_url(free_port()), from[0], from[1]]);
     assert!(code == Some(1) && text.contains("does not take mails"), "{text}");
+}
+
+/// What an address says of a person's name or password.
+fn in_url(text: &str) -> String {
+    text.replace('%', "%25").replace('@', "%40").replace('&', "%26").replace(' ', "%20")
+}
+
+/// A mail server of another maker takes mails over TLS from the first byte, and after `STARTTLS`, from whoever says who
+/// they are. Nothing is said to one whose certificate does not hold, or who has no TLS where it is required.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mails_go_over_tls_and_with_a_login() {
+    for (way, scheme, method) in
+        [(Way::Tls, "smtps", "PLAIN"), (Way::StartTls, "smtp", "LOGIN"), (Way::StartTls, "smtp", "PLAIN")]
+    {
+        let Some(relay) = MailRelay::start(way, method).await else { return };
+        let url = |password: &str, host: &str| {
+            format!("{scheme}://{}:{}@{host}:{}", in_url(RELAY_USER), in_url(password), relay.port())
+        };
+        let right = url(RELAY_PASSWORD, "localhost");
+        let mut server = Server::prepare(Database::sqlite()).sending_by(&right).trusting(&relay.authority());
+        server.launch().await;
+        let api = server.api();
+        let id = api.create_person("ana@example.com").await;
+        api.patch(&format!("{USERS}/{id}"), &json!({ "email_state": "verification_requested" })).await.expect(200);
+        eventually("the mail has come", || async { !relay.taken().is_empty() }).await;
+        let taken = relay.taken();
+        assert_eq!((&taken[0]["to"], &taken[0]["secure"]), (&json!(["ana@example.com"]), &json!(true)), "{taken:?}");
+        assert_eq!(taken[0]["user"], format!("{method} {RELAY_USER}"));
+        assert!(taken[0]["text"].as_str().unwrap().contains("Subject: "), "{taken:?}");
+        assert!(!server.log().contains("s3cret"), "{}", server.log());
+
+        let doctor = |url: &str, trusting: bool| {
+            let mut command = server.command(&["doctor", "--smtp-url", url, "--mail-from", "no-reply@example.com"]);
+            if trusting {
+                command.env("SSL_CERT_FILE", relay.authority());
+            }
+            let done = command.output().unwrap();
+            let text = [done.stdout, done.stderr].concat();
+            let text = String::from_utf8(text).unwrap();
+            assert!(!text.contains("s3cret") && !text.contains("wr0ng"), "{text}");
+            (done.status.code(), text)
+        };
+        let (code, text) = doctor(&right, true);
+        assert!(code == Some(0) && text.contains("answers"), "{text}");
+        let (code, text) = doctor(&url("wr0ng", "localhost"), true);
+        assert!(code == Some(1) && text.contains("535"), "{text}");
+        for (host, trusting) in [("localhost", false), ("127.0.0.1", true)] {
+            let (code, text) = doctor(&url(RELAY_PASSWORD, host), trusting);
+            assert!(code == Some(1) && text.to_lowercase().contains("certificate"), "{host}: {text}");
+        }
+        assert_eq!(relay.taken().len(), 1);
+    }
+    let Some(relay) = MailRelay::start(Way::Plain, "PLAIN").await else { return };
+    let url = format!("smtp://localhost:{}", relay.port());
+    let mut server = Server::prepare(Database::sqlite()).sending_by(&url).trusting(&relay.authority());
+    server.launch().await;
+    let api = server.api();
+    let id = api.create_person("ana@example.com").await;
+    api.patch(&format!("{USERS}/{id}"), &json!({ "email_state": "verification_requested" })).await.expect(200);
+    eventually("an attempt has failed", || async {
+        let shown = api.get(&format!("{USERS}/{id}/notifications")).await.json()["items"][0].clone();
+        shown["state"] == "queued" && shown["last_error"].as_str().is_some_and(|text| text.contains("STARTTLS"))
+    })
+    .await;
+    assert_eq!(relay.taken(), Vec::<serde_json::Value>::new());
 }

@@ -9,6 +9,8 @@ mod account;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod cli_files;
+#[cfg(test)]
 mod codes;
 #[cfg(test)]
 mod console;

@@ -8,7 +8,7 @@ use denizen_model::{
     imports::ImportOutcome,
     jobs::{ImportUsers, Job, JobState},
 };
-use denizen_store::{self as store, jobs::Counts};
+use denizen_store::{self as store, Engine, jobs::Counts};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
@@ -150,20 +150,34 @@ fn again(error: Error) -> Error {
 async fn finish(run: &Run, import: &ImportUsers, progress: Progress) -> Result<Option<Job>> {
     let grown = !import.dry_run && progress.count(ImportOutcome::Created) >= MANY;
     let (dry_run, next) = (import.dry_run, JobId::new(run.app().now(), run.app().id_bytes()));
-    run.commit(move |tx, cx, job| {
-        let mut progress = progress.clone();
-        if grown {
-            store::users::refresh_statistics(tx)?;
+    let app = run.app().clone();
+    // SQLite looks at a thousand rows. PostgreSQL takes its time, and would look by itself within a minute.
+    let at_once = grown && app.db().engine() == Engine::Sqlite;
+    let ended = run
+        .commit(move |tx, cx, job| {
+            let mut progress = progress.clone();
+            if at_once {
+                store::users::refresh_statistics(tx)?;
+            }
+            if dry_run {
+                // Whoever liked what they saw need not send the file again. It goes within a day if nobody did.
+                let kept = Job { id: next, created_at: cx.now, ..job.clone() };
+                store::jobs::insert(tx, &kept, true)?;
+                store::jobs::set_payload(tx, next, &kept.payload, Some(job.handled()))?;
+                store::jobs::move_inputs(tx, job.id, next)?;
+                progress.kept = Some(next);
+            }
+            Ok(Advance::to(&progress)?.total(job.handled()).finished(true))
+        })
+        .await?;
+    if grown && !at_once && ended.is_some() {
+        let refreshed = app.db().write(|mut tx| {
+            store::users::refresh_statistics(&mut tx)?;
+            Ok::<_, Error>(tx.unaudited("what the planner knows is no event", ())?)
+        });
+        if let Err(error) = refreshed.await {
+            tracing::warn!(error = %error, "The database was not told how it has grown");
         }
-        if dry_run {
-            // Whoever liked what they saw need not send the file again. It goes within a day if nobody did.
-            let kept = Job { id: next, created_at: cx.now, ..job.clone() };
-            store::jobs::insert(tx, &kept, true)?;
-            store::jobs::set_payload(tx, next, &kept.payload, Some(job.handled()))?;
-            store::jobs::move_inputs(tx, job.id, next)?;
-            progress.kept = Some(next);
-        }
-        Ok(Advance::to(&progress)?.total(job.handled()).finished(true))
-    })
-    .await
+    }
+    Ok(ended)
 }

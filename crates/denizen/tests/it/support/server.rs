@@ -3,7 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::Arc,
     time::Duration,
@@ -34,6 +34,7 @@ pub(crate) struct Server {
     key: Option<String>,
     master_key: Option<String>,
     smtp_url: Option<String>,
+    authority: Option<PathBuf>,
     sms_url: Option<String>,
 }
 
@@ -53,6 +54,7 @@ impl Server {
             key: None,
             master_key: None,
             smtp_url: None,
+            authority: None,
             sms_url: None,
         }
     }
@@ -105,6 +107,12 @@ impl Server {
         self
     }
 
+    /// Makes it trust the certificates of an authority, as an operator does whose company has one.
+    pub(crate) fn trusting(mut self, authority: &Path) -> Self {
+        self.authority = Some(authority.to_owned());
+        self
+    }
+
     /// Gives it an SMS gateway.
     pub(crate) fn texting_by(mut self, url: &str) -> Self {
         self.sms_url = Some(url.to_owned());
@@ -150,6 +158,7 @@ impl Server {
             .env("DENIZEN_OWNER_EMAIL", OWNER_EMAIL)
             .env("DENIZEN_OWNER_PASSWORD", OWNER_PASSWORD)
             .envs(self.smtp_url.iter().map(|url| ("DENIZEN_SMTP_URL", url)))
+            .envs(self.authority.iter().map(|file| ("SSL_CERT_FILE", file)))
             .envs(self.sms_url.iter().map(|url| ("DENIZEN_SMS_URL", url)))
             .env("DENIZEN_MAIL_FROM", "Denizen <no-reply@example.com>")
             .stdout(self.log_file())

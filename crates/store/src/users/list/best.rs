@@ -244,7 +244,7 @@ fn rest(
             return Ok(found);
         }
     }
-    let asking = search.asking_to_sort(tx.engine());
+    let asking = search.asking_to_sort(tx.engine(), search.left());
     sql::sorted(tx, part, &asking)
 }
 

@@ -100,22 +100,6 @@ impl Order {
         }
     }
 
-    /// How SQLite is told which index to walk; it may know too little of a young table to choose.
-    pub(super) fn walked(&self, engine: Engine) -> &'static str {
-        if engine == Engine::Postgres {
-            return "";
-        }
-        match self.sort {
-            UserSort::CreatedAt | UserSort::BestMatch => "INDEXED BY user_index_by_creation",
-            UserSort::LastSignInAt => "INDEXED BY user_index_by_sign_in",
-            UserSort::Role => "INDEXED BY user_index_by_admin",
-            UserSort::Name => "INDEXED BY user_index_by_name",
-            UserSort::Email => "INDEXED BY user_index_by_email",
-            UserSort::Phone => "INDEXED BY user_index_by_phone",
-            UserSort::Reference => "INDEXED BY user_index_by_reference",
-        }
-    }
-
     /// Whether a test bounds what the list is ordered by.
     pub(super) fn is_bound(&self, test: &Test) -> bool {
         matches!(test, Test::Within { column, .. } if *column == self.column())
@@ -126,6 +110,22 @@ impl Order {
             Direction::Ascending => ("ASC", ">"),
             Direction::Descending => ("DESC", "<"),
         }
+    }
+}
+
+/// How SQLite is told which index to walk; it may know too little of a young table to choose.
+pub(super) fn index_of(engine: Engine, sort: UserSort) -> &'static str {
+    if engine == Engine::Postgres {
+        return "";
+    }
+    match sort {
+        UserSort::CreatedAt | UserSort::BestMatch => "INDEXED BY user_index_by_creation",
+        UserSort::LastSignInAt => "INDEXED BY user_index_by_sign_in",
+        UserSort::Role => "INDEXED BY user_index_by_admin",
+        UserSort::Name => "INDEXED BY user_index_by_name",
+        UserSort::Email => "INDEXED BY user_index_by_email",
+        UserSort::Phone => "INDEXED BY user_index_by_phone",
+        UserSort::Reference => "INDEXED BY user_index_by_reference",
     }
 }
 

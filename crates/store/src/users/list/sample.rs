@@ -9,6 +9,9 @@ use super::{
 };
 use crate::{error::Result, tx::ReadTx};
 
+/// So many rows that pass all tests tell how many users do.
+const TELLING: f64 = 10.0;
+
 /// What a sample of the realm says about the tests.
 pub(super) struct Sample {
     /// The users of the realm.
@@ -45,13 +48,12 @@ impl Sample {
         if (rows.len() as u64) < small / 30 {
             return Ok(sample);
         }
-        let mut all = share(&rows, |passed| passed.iter().all(|passed| *passed));
-        if all * (rows.len() as f64) < 3.0 {
-            // Too few to tell; then the tests are taken for independent.
-            let each = |at: usize| share(&rows, |passed| passed.get(at) == Some(&true));
-            all = (0..tests.len()).map(each).product::<f64>().max(all);
-        }
-        sample.matches = (all * population as f64) as u64;
+        // What few rows say by themselves is little; as far as they do not tell, the tests are taken for independent.
+        let all = share(&rows, |passed| passed.iter().all(|passed| *passed));
+        let each = |at: usize| share(&rows, |passed| passed.get(at) == Some(&true));
+        let independent = (0..tests.len()).map(each).product::<f64>();
+        let told = (all * rows.len() as f64 / TELLING).min(1.0);
+        sample.matches = ((told * all + (1.0 - told) * independent) * population as f64) as u64;
         let engine = tx.engine();
         let has_words = |sampled: &&Sampled| {
             sampled.passed.iter().zip(tests).all(|(passed, test)| *passed || !test.has_parts(engine))

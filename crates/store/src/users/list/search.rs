@@ -1,6 +1,9 @@
 //! A search, and the way that is chosen for it.
 
-use denizen_model::pages::{CursorKey, Total};
+use denizen_model::{
+    pages::{CursorKey, Total},
+    users::UserSort,
+};
 
 use super::{
     COMMON, Found, Limits, best,
@@ -10,6 +13,9 @@ use super::{
     test::Test,
 };
 use crate::{conn::Engine, error::Result, tx::ReadTx};
+
+/// What an entry of an index costs, where reading a row costs one.
+const ENTRY: f64 = 1.0 / 16.0;
 
 /// How long a walk is.
 struct Stretch {
@@ -30,12 +36,14 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// As [`Search::asking`], for what is sorted. Many are found by whole words: no more of them are read than match,
-    /// and PostgreSQL knows better how many these are.
-    pub(super) fn asking_to_sort(&self, engine: Engine) -> Asking {
+    /// As [`Search::asking`], for what is sorted within bounds that leave about so many of the order. Many are found by
+    /// whole words: no more of them are read than match, and PostgreSQL knows better how many these are.
+    pub(super) fn asking_to_sort(&self, engine: Engine, left: u64) -> Asking {
         let asking = self.asking(engine);
-        let many = self.rows_of_index(&asking) > self.limits.few;
-        Asking { parts: asking.parts.filter(|_| !many), ..asking }
+        let found = self.rows_of_index(&asking);
+        // An entry of the order costs a fraction of a row, but all within the bounds are gone through.
+        let bounded = engine == Engine::Sqlite || left < found * 3;
+        Asking { parts: asking.parts.filter(|_| found <= self.limits.few), bounded, ..asking }
     }
 
     /// How the index is asked: for which tests, the others being made on the rows it finds. At least the rarest is
@@ -47,6 +55,11 @@ impl Search {
         let tests = self.tests.iter().zip(&shares);
         let mut asked: Vec<bool> =
             tests.map(|(test, share)| test.is_indexed() && (*share <= COMMON || *share <= rarest)).collect();
+        // PostgreSQL's passes quickly over those of a long list who are not in a short one.
+        if engine == Engine::Postgres && rarest <= COMMON / 4.0 {
+            let short = (self.tests.iter().zip(&shares)).map(|(test, share)| test.is_mark() && *share <= 4.0 * COMMON);
+            asked.iter_mut().zip(short).for_each(|(asked, worth)| *asked |= worth);
+        }
         // SQLite has an index of texts and indexes of keys; asking both is worth it when the latter has few rows.
         if engine == Engine::Sqlite {
             let by_text = |at: usize| asked.get(at) == Some(&true) && self.tests.get(at).is_some_and(Test::is_text);
@@ -57,15 +70,37 @@ impl Search {
                     .collect();
                 asked.iter_mut().zip(keys).for_each(|(asked, worth)| *asked &= worth);
             }
+            if let Some((range, along)) = self.range_told(&asked) {
+                let tests = (0..self.tests.len()).map(|at| at == range).collect();
+                return Asking { tests, parts: None, realm: false, along: Some(along), bounded: true };
+            }
         }
-        Asking { tests: asked, parts: self.sample.parts, realm: self.sample.is_of_small_realm() }
+        Asking {
+            tests: asked,
+            parts: self.sample.parts,
+            realm: self.sample.is_of_small_realm(),
+            along: None,
+            bounded: true,
+        }
     }
 
     fn is_indexed(&self) -> bool {
         self.tests.iter().any(Test::is_indexed)
     }
 
-    /// About so many rows are read when the index is asked.
+    /// A test for a range whose own index tells all other tests, too, and the order of that index: where going through
+    /// the range costs less than reading whom full text finds.
+    fn range_told(&self, asked: &[bool]) -> Option<(usize, UserSort)> {
+        let told = |test: &Test| {
+            let along = test.order_of_range()?;
+            self.tests.iter().all(|test| test.is_in_index_of(Engine::Sqlite, along)).then_some(along)
+        };
+        let (at, along) = self.tests.iter().enumerate().find_map(|(at, test)| Some((at, told(test)?)))?;
+        let by_text = |at: usize| asked.get(at) == Some(&true) && self.tests.get(at).is_some_and(Test::is_text);
+        (self.sample.share_of(at) * ENTRY < self.sample.share_of_all(by_text)).then_some((at, along))
+    }
+
+    /// About so many rows are read when the index is asked, or what costs as much.
     fn rows_of_index(&self, asking: &Asking) -> u64 {
         let is_asked = |at: usize| asking.is_asked(at);
         let is_text = |at: usize| is_asked(at) && self.tests.get(at).is_some_and(Test::is_text);
@@ -73,7 +108,11 @@ impl Search {
             true => self.sample.share_of_all(is_text),
             false => self.sample.share_of_all(is_asked),
         };
-        (share * self.sample.population as f64) as u64
+        let rows = (share * self.sample.population as f64) as u64;
+        match asking.along {
+            Some(_) => (rows as f64 * ENTRY) as u64 + self.sample.matches,
+            None => rows,
+        }
     }
 
     /// Whether the index of the order tells who passes the tests, so that a walk reads no rows: many times quicker.
@@ -82,11 +121,11 @@ impl Search {
     }
 
     /// What a step along the order costs, where reading a row costs one: little for an entry of the index, and for those
-    /// that pass what it tells, the row. On PostgreSQL an index tells all that is asked, or nothing.
+    /// that pass what it tells, the row. PostgreSQL reads each row unless the index tells all that is asked.
     fn step(&self, engine: Engine) -> f64 {
         let in_index = |at: usize| self.tests.get(at).is_some_and(|test| test.is_in_index_of(engine, self.order.sort));
         match engine {
-            _ if self.is_narrow(engine) => 1.0 / 16.0,
+            _ if self.is_narrow(engine) => ENTRY,
             Engine::Sqlite => 0.2 + 0.8 * self.sample.share_of_all(in_index),
             Engine::Postgres => 1.0,
         }
@@ -111,10 +150,23 @@ impl Search {
         let (many, rows) = match self.is_narrow(engine) {
             true => {
                 let found = self.rows_of_index(&self.asking(engine));
-                (found > self.limits.found_rather_than_walked, self.walked_narrow(engine))
+                let most = match engine {
+                    Engine::Sqlite => self.limits.found_rather_than_walked,
+                    Engine::Postgres => self.limits.sorted_at_most,
+                };
+                (found > most, self.walked_narrow(engine))
             }
             false => (self.sample.matches > self.limits.sorted_at_most, self.limits.walked_at_most),
         };
+        // Up to where the sample has enough of them, where that is not dearer than to find them all.
+        let to_cut = match engine {
+            Engine::Postgres if self.is_narrow(engine) => self
+                .cut()
+                .map(|(_, left)| left)
+                .filter(|left| *left < self.rows_of_index(&self.asking(engine)) * 3 && *left < 3 * rows.unsigned_abs()),
+            _ => None,
+        };
+        let to_cut = to_cut.map(u64::cast_signed);
         if let Some(stretch) = self.own_stretch(engine) {
             let (step, likely) = (self.step(engine), stretch.likely as f64);
             // Where the index tells a part, few rows are read before as many as are wanted have been met.
@@ -127,8 +179,10 @@ impl Search {
                     (true, Engine::Postgres) if !many => rows.min(stretch.likely.saturating_mul(2).max(rows / 4)),
                     (true, _) => rows,
                 };
-                walks.push(Walk { rows, among: None });
+                walks.push(Walk { rows: rows.max(to_cut.unwrap_or(0)), among: None });
             }
+        } else if let Some(rows) = to_cut {
+            walks.push(Walk { rows, among: None });
         }
         walks.extend(among.map(|(walk, _)| walk));
         if many && walks.iter().all(|walk| walk.rows < rows) {
@@ -177,25 +231,25 @@ impl Search {
     fn stretch(&self, most: i64, cheap: bool) -> Option<Stretch> {
         // Close to the end of the list whatever is left is walked over.
         let (each, beyond) = (self.sample.each(), self.sample.beyond());
-        let left = each.saturating_mul(beyond.len() as u64);
-        if beyond.len() < self.sample.rows.len() && left <= most.unsigned_abs() / 2 {
+        if beyond.len() < self.sample.rows.len() && self.left() <= most.unsigned_abs() / 2 {
             return Some(Stretch { likely: most, most });
         }
-        let is_bound = |at: usize| self.tests.get(at).is_some_and(|test| self.order.is_bound(test));
-        let within: Vec<&Vec<bool>> = (beyond.iter().map(|sampled| &sampled.passed))
-            .filter(|passed| passed.iter().enumerate().all(|(at, passed)| *passed || !is_bound(at)))
-            .collect();
+        let within = self.within();
         let matching = |passed: &&Vec<bool>| passed.iter().all(|passed| *passed);
         let matches = within.iter().filter(|passed| matching(passed)).count();
-        // As many as in the whole, if these are not remarkably few.
-        let (whole, part) = (self.sample.share_of_all(|_| true), matches as f64 / within.len() as f64);
-        let mut share = if part < whole && part * 2.0 >= whole { whole } else { part };
-        if matches < 3 {
-            // Where the order is bounded, the sample has few rows within; then the tests are taken for independent.
-            if within.len() == beyond.len() {
+        let mut share = matches as f64 / within.len() as f64;
+        if within.len() == beyond.len() {
+            // What the whole sample tells holds here, too, unless these are remarkably few or many.
+            let whole = self.sample.matches as f64 / self.sample.population as f64;
+            let expected = whole * within.len() as f64;
+            if (expected - matches as f64).abs() <= 2.0 * expected.sqrt() {
+                share = whole;
+            } else if matches < 3 {
                 return None;
             }
-            share = (0..self.tests.len()).filter(|at| !is_bound(*at)).map(|at| self.sample.share_of(at)).product();
+        } else if matches < 3 {
+            // Where the order is bounded, the sample has few rows within; then the tests are taken for independent.
+            share = (0..self.tests.len()).filter(|at| !self.is_bound(*at)).map(|at| self.sample.share_of(at)).product();
         }
         let likely = (2.0 * self.wanted as f64 / share) as i64;
         // Were they spread evenly, so many others before the first would be a strange chance.
@@ -214,8 +268,8 @@ impl Search {
         (likely <= most).then(|| Stretch { likely, most: most.min(likely.saturating_mul(2)) })
     }
 
-    /// A key up to which there are more than enough matches, by the sample.
-    fn cut(&self) -> Option<CursorKey> {
+    /// A key up to which there are more than enough matches, by the sample, and about how many users.
+    fn cut(&self) -> Option<(CursorKey, u64)> {
         let (each, wanted) = (self.sample.each(), self.wanted.unsigned_abs());
         if each < wanted * 2 {
             return None;
@@ -227,25 +281,26 @@ impl Search {
         // Half way between the first two that the sample has there are, all but surely, as many as are wanted, if each
         // stands for many.
         let enough = if each < wanted * 8 { matching.next()? } else { usize::midpoint(first, second) };
-        beyond.get(enough).map(|sampled| sampled.row.key.clone())
+        beyond.get(enough).map(|sampled| (sampled.row.key.clone(), each * (enough as u64 + 1)))
     }
 
     /// A page in the order asked for. Where matches are scarce, what is near is found in their place.
     pub(super) fn find(mut self, tx: &mut ReadTx<'_>, bounds: &Bounds, terms: &[String]) -> Result<Found> {
-        let mut near = None;
-        if let Some(rows) = self.few(tx)? {
-            if !best::is_scarce(rows.len()) || terms.is_empty() {
-                let total = Total::exact(rows.len() as u64);
-                return Ok(Found { rows: self.order.page(rows, bounds, self.wanted), total });
-            }
-            near = Some(self.near(tx, bounds, terms, rows.is_empty())?);
+        let Some(rows) = self.few(tx)? else { return self.many(tx, bounds) };
+        if !best::is_scarce(rows.len()) || terms.is_empty() {
+            return Ok(self.page(rows, bounds));
         }
-        let mut search = near.unwrap_or(self);
-        if let Some(rows) = search.few(tx)? {
-            let total = Total::exact(rows.len() as u64);
-            return Ok(Found { rows: search.order.page(rows, bounds, search.wanted), total });
+        let mut near = self.near(tx, bounds, terms, rows.is_empty())?;
+        match near.few(tx)? {
+            Some(rows) => Ok(near.page(rows, bounds)),
+            None => near.many(tx, bounds),
         }
-        search.many(tx, bounds)
+    }
+
+    /// A page of all matches.
+    fn page(&self, rows: Vec<Row>, bounds: &Bounds) -> Found {
+        let total = Total::exact(rows.len() as u64);
+        Found { rows: self.order.page(rows, bounds, self.wanted), total }
     }
 
     /// All matches, in no order, where they are few and quickly found.
@@ -276,6 +331,10 @@ impl Search {
         let most = 2 * self.limits.few;
         let mut tests = self.tests.iter().enumerate();
         let Some((at, test)) = tests.find(|(_, test)| self.order.is_bound(test)) else { return Ok(false) };
+        // By itself it is the part of the order that a page is read from.
+        if self.tests.len() == 1 {
+            return Ok(false);
+        }
         // Those who were created together are together in a sample, which makes them more or fewer than they are.
         let left = self.sample.share_of(at) * self.sample.population as f64;
         if !self.is_narrow(tx.engine()) || left > (8 * most) as f64 {
@@ -290,7 +349,8 @@ impl Search {
         let rows = self.rows_of_index(asking);
         let unless = if self.is_narrow(engine) { self.limits.few / 4 } else { self.limits.few };
         let step = self.step(engine);
-        let walks = self.own_stretch(engine).is_some_and(|stretch| stretch.likely as f64 * step < rows as f64);
+        // A walk may have bad luck, an index has none.
+        let walks = self.own_stretch(engine).is_some_and(|stretch| stretch.likely as f64 * step * 2.0 < rows as f64);
         self.is_indexed() && self.sample.matches <= few && (rows <= unless || !walks)
     }
 
@@ -320,29 +380,46 @@ impl Search {
         Part { realm_num, order, bounds, tests, wanted }
     }
 
+    /// About so many users are beyond the place asked for and within what bounds the order.
+    pub(super) fn left(&self) -> u64 {
+        self.sample.each().saturating_mul(self.within().len() as u64)
+    }
+
+    /// What passed which tests, of those of the sample who are beyond the place asked for and within what bounds the
+    /// order.
+    fn within(&self) -> Vec<&Vec<bool>> {
+        let beyond = self.sample.beyond().iter().map(|sampled| &sampled.passed);
+        beyond.filter(|passed| passed.iter().enumerate().all(|(at, passed)| *passed || !self.is_bound(at))).collect()
+    }
+
+    fn is_bound(&self, at: usize) -> bool {
+        self.tests.get(at).is_some_and(|test| self.order.is_bound(test))
+    }
+
     /// Whether a walk may come to the end of the order, by the sample: to find out costs as much as to walk.
     fn may_end(&self, walk: &Walk) -> bool {
-        let left = self.sample.each().saturating_mul(self.sample.beyond().len() as u64);
-        walk.rows.saturating_mul(2).unsigned_abs() >= left
+        walk.rows.saturating_mul(2).unsigned_abs() >= self.left()
     }
 
     /// A page of many matches.
     pub(super) fn many(&self, tx: &mut ReadTx<'_>, bounds: &Bounds) -> Result<Found> {
         let total = self.total(tx)?;
-        for walk in self.walks(tx.engine()) {
-            let rows = sql::walk(tx, self.part(bounds), &walk)?;
-            if self.is_enough(&rows) || (self.may_end(&walk) && walk.ends(tx, self.part(bounds))?) {
+        let walks = self.walks(tx.engine());
+        for walk in &walks {
+            let rows = sql::walk(tx, self.part(bounds), walk)?;
+            if self.is_enough(&rows) || (self.may_end(walk) && walk.ends(tx, self.part(bounds))?) {
                 return Ok(Found { rows, total });
             }
         }
-        let asking = self.asking_to_sort(tx.engine());
-        if let Some(cut) = self.cut() {
-            let cut = Bounds { cut: Some(cut), ..bounds.clone() };
+        let walked = walks.iter().map(|walk| walk.rows.unsigned_abs()).max().unwrap_or(0);
+        if let Some((cut, left)) = self.cut().filter(|(_, left)| *left > walked) {
+            let (cut, asking) = (Bounds { cut: Some(cut), ..bounds.clone() }, self.asking_to_sort(tx.engine(), left));
             let rows = sql::sorted(tx, self.part(&cut), &asking)?;
             if self.is_enough(&rows) {
                 return Ok(Found { rows, total });
             }
         }
+        let asking = self.asking_to_sort(tx.engine(), self.left());
         let rows = sql::sorted(tx, self.part(bounds), &asking)?;
         Ok(Found { rows, total })
     }

@@ -7,7 +7,7 @@ mod walk;
 
 use denizen_model::{
     pages::{CursorKey, Direction},
-    users::Facet,
+    users::{Facet, UserSort},
 };
 
 pub(super) use self::{
@@ -16,7 +16,7 @@ pub(super) use self::{
     walk::{Walk, walk},
 };
 use super::{
-    order::{Bounds, Keys, Order, Row},
+    order::{Bounds, Keys, Order, Row, index_of},
     test::{Test, parts},
 };
 use crate::{
@@ -185,7 +185,8 @@ impl<'q> Statement<'q> {
                 " FROM user_search CROSS JOIN user_index i {keys} ON i.num = user_search.rowid WHERE user_search MATCH {found} AND "
             ));
         } else {
-            self.push(" FROM user_index i WHERE ");
+            let along = asking.along.map_or("", |sort| index_of(self.engine, sort));
+            self.push(&format!(" FROM user_index i {along} WHERE "));
         }
         let realm = self.value(realm_num);
         self.push(&format!("i.realm_num = {realm}"));
@@ -211,19 +212,17 @@ impl<'q> Statement<'q> {
         }
     }
 
-    fn bounds(&mut self, of: &str, order: &Order, bounds: &'q Bounds) {
-        let column = order.column();
-        if let Some(place) = &bounds.place {
+    /// What bounds a part of a list of this key: a column, or what no index is found for.
+    fn bounds(&mut self, of: &str, key: &str, part: Part<'q>) {
+        let Part { order, bounds, .. } = part;
+        if let Some(place) = bounds.place.as_ref().filter(|place| !part.is_beyond(place)) {
             let (_, beyond) = order.words();
-            let key = match &place.key {
-                CursorKey::Number(number) => self.value(*number),
-                CursorKey::Text(text) => self.value(text.as_str()),
-            };
+            let value = self.key(&place.key);
             let num = self.value(place.num);
-            self.push(&format!(" AND ({of}.{column}, {of}.num) {beyond} ({key}, {num})"));
+            self.push(&format!(" AND ({key}, {of}.num) {beyond} ({value}, {num})"));
             if self.engine == Engine::Postgres {
                 // Of how many rows are beyond a pair its planner has no idea.
-                self.push(&format!(" AND {of}.{column} {beyond}= {key}"));
+                self.push(&format!(" AND {key} {beyond}= {value}"));
             }
         }
         if let Some(cut) = &bounds.cut {
@@ -231,16 +230,28 @@ impl<'q> Statement<'q> {
                 Direction::Ascending => "<=",
                 Direction::Descending => ">=",
             };
-            let key = match cut {
-                CursorKey::Number(number) => self.value(*number),
-                CursorKey::Text(text) => self.value(text.as_str()),
-            };
-            self.push(&format!(" AND {of}.{column} {until} {key}"));
+            let value = self.key(cut);
+            self.push(&format!(" AND {key} {until} {value}"));
         }
         if let Some(prefix) = &bounds.prefix {
             let from = self.value(prefix.as_str());
             let until = self.value(beyond(prefix));
-            self.push(&format!(" AND {of}.{column} >= {from} AND {of}.{column} < {until}"));
+            self.push(&format!(" AND {key} >= {from} AND {key} < {until}"));
+        }
+    }
+
+    /// What bounds that which the list is ordered by: where a walk begins or ends.
+    fn bound_tests(&mut self, part: Part<'q>) {
+        for test in part.tests.iter().filter(|test| part.order.is_bound(test)) {
+            let condition = self.index_test(test);
+            self.push(&format!(" AND {condition}"));
+        }
+    }
+
+    fn key(&mut self, key: &'q CursorKey) -> String {
+        match key {
+            CursorKey::Number(number) => self.value(*number),
+            CursorKey::Text(text) => self.value(text.as_str()),
         }
     }
 }
@@ -260,6 +271,10 @@ pub(super) struct Asking {
     pub(super) parts: Option<usize>,
     /// The realm is small beside the others that SQLite's full text knows.
     pub(super) realm: bool,
+    /// SQLite goes through a range of the index of this order, which tells all tests.
+    pub(super) along: Option<UserSort>,
+    /// Whether PostgreSQL may look for what is within bounds in the index of the order, too, where it sorts.
+    pub(super) bounded: bool,
 }
 
 impl Asking {
@@ -315,6 +330,18 @@ pub(super) struct Part<'q> {
     pub(super) bounds: &'q Bounds,
     pub(super) tests: &'q [Test],
     pub(super) wanted: i64,
+}
+
+impl Part<'_> {
+    /// Whether a test leaves only what is beyond this place: saying both, a database would begin at the place.
+    fn is_beyond(&self, place: &Row) -> bool {
+        let CursorKey::Number(key) = place.key else { return false };
+        self.tests.iter().filter(|test| self.order.is_bound(test)).any(|test| match (test, self.order.direction) {
+            (Test::Within { from, .. }, Direction::Ascending) => *from > key,
+            (Test::Within { until, .. }, Direction::Descending) => *until <= key,
+            _ => false,
+        })
+    }
 }
 
 /// What is read of each user that a statement comes upon.
@@ -385,8 +412,6 @@ fn in_index_as(column: &'static str) -> &'static str {
 /// Every text these builders can make, near enough, for the test that prepares them all.
 #[cfg(test)]
 pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
-    use denizen_model::users::UserSort;
-
     let tests = [
         Test::contains("abc"),
         Test::Near { text: Some("abc".into()), near: vec![" abc".into(), " abd ".into()] },
@@ -400,7 +425,13 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
         Test::IsNot { column: "phone_key", text: "a".into() },
         Test::NotUser(1),
     ];
-    let asking = |asked| Asking { tests: vec![asked; tests.len()], parts: asked.then_some(2), realm: asked };
+    let asking = |asked| Asking {
+        tests: vec![asked; tests.len()],
+        parts: asked.then_some(2),
+        realm: asked,
+        along: None,
+        bounded: asked,
+    };
     let mut texts = Vec::new();
     for sort in UserSort::ALL.iter().copied().filter(|sort| *sort != UserSort::BestMatch) {
         for direction in [Direction::Ascending, Direction::Descending] {
@@ -429,6 +460,12 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
     let newest = Order { sort: UserSort::CreatedAt, direction: Direction::Descending };
     texts.push(sample::sample_statement(engine, 1, newest, &tests, 2).text);
     texts.push(found::count_statement(engine, 1, &tests[5], 9).text);
+    for (range, along) in [(5, UserSort::CreatedAt), (6, UserSort::LastSignInAt)] {
+        let tests = [tests[range].clone(), tests[3].clone(), tests[4].clone()];
+        let asking =
+            Asking { tests: vec![true, false, false], parts: None, realm: false, along: Some(along), bounded: true };
+        texts.push(found::found_statement::<Row>(engine, 1, newest, &tests, &asking, 9).text);
+    }
     texts.push(found::identified_statement(engine, 1, newest, ("a", Some(1)), &tests).text);
     for test in &tests {
         texts

@@ -104,9 +104,23 @@ impl Test {
         self.columns_of_index().into_iter().all(told)
     }
 
+    /// The order whose index has, next to each other, those that a test for a range passes.
+    pub(super) fn order_of_range(&self) -> Option<UserSort> {
+        match self {
+            Self::Within { column: "created_at", .. } => Some(UserSort::CreatedAt),
+            Self::Within { column: "last_sign_in_at", .. } => Some(UserSort::LastSignInAt),
+            _ => None,
+        }
+    }
+
     /// Whether it is about what is near and not about the word itself.
     pub(super) fn is_near_alone(&self) -> bool {
         matches!(self, Self::Near { text: None, .. })
+    }
+
+    /// Whether those that pass have a mark.
+    pub(super) fn is_mark(&self) -> bool {
+        matches!(self, Self::Facet { present: true, .. })
     }
 
     /// Whether SQLite's full text finds those that pass.

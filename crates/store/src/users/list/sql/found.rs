@@ -66,14 +66,14 @@ pub(in super::super) fn sorted<T: Read>(tx: &mut ReadTx<'_>, part: Part<'_>, ask
 }
 
 pub(super) fn sorted_statement<'q, T: Read>(engine: Engine, part: Part<'q>, asking: &Asking) -> Statement<'q> {
-    let Part { realm_num, order, bounds, tests, wanted } = part;
+    let Part { realm_num, order, tests, wanted, .. } = part;
     let mut statement = Statement::new(engine);
     statement.push(&format!("SELECT {}", selected::<T>("i", order)));
     statement.push_index(realm_num, tests, asking);
-    statement.bounds("i", &order, bounds);
-    let (column, (direction, _)) = (order.column(), order.words());
+    let (column, (direction, _)) = (format!("i.{}", order.column()), order.words());
     // `+ 0` and `|| ''` keep a planner from walking the order.
-    let key = if order.is_textual() { format!("(i.{column} || '')") } else { format!("(i.{column} + 0)") };
+    let key = if order.is_textual() { format!("({column} || '')") } else { format!("({column} + 0)") };
+    statement.bounds("i", if asking.bounded { &column } else { &key }, part);
     let limit = statement.value(wanted);
     statement.push(&format!(" ORDER BY {key} {direction}, i.num {direction} LIMIT {limit}"));
     statement

@@ -1,7 +1,12 @@
 //! Walks along an order.
 
 use super::{Asking, Part, Read, Statement, in_index_as, selected};
-use crate::{conn::Engine, error::Result, tx::ReadTx, users::list::test::Test};
+use crate::{
+    conn::Engine,
+    error::Result,
+    tx::ReadTx,
+    users::list::{order::index_of, test::Test},
+};
 
 /// A walk along an order.
 #[derive(Debug)]
@@ -33,7 +38,7 @@ pub(in super::super) fn walk<T: Read>(tx: &mut ReadTx<'_>, part: Part<'_>, walk:
 }
 
 pub(super) fn walk_statement<'q, T: Read>(engine: Engine, part: Part<'q>, walk: &Walk) -> Statement<'q> {
-    let Part { realm_num, order, bounds, tests, wanted } = part;
+    let Part { realm_num, order, tests, wanted, .. } = part;
     let (columns, read) = (selected::<T>("s", order), T::columns(order));
     let column = order.column();
     let (direction, _) = order.words();
@@ -69,16 +74,12 @@ pub(super) fn walk_statement<'q, T: Read>(engine: Engine, part: Part<'q>, walk: 
     statement.push(&format!(
         "SELECT {} FROM user_index i {} WHERE i.realm_num = ",
         walked.join(", "),
-        order.walked(engine)
+        index_of(engine, order.sort)
     ));
     let realm = statement.value(realm_num);
     statement.push(&realm);
-    statement.bounds("i", &order, bounds);
-    // A bound on what the list is ordered by is where the walk begins or ends.
-    for test in tests.iter().filter(|test| order.is_bound(test)) {
-        let condition = statement.index_test(test);
-        statement.push(&format!(" AND {condition}"));
-    }
+    statement.bounds("i", &format!("i.{column}"), part);
+    statement.bound_tests(part);
     let stretch = statement.value(walk.rows);
     statement.push(&format!(" ORDER BY i.{column} {direction}, i.num {direction} LIMIT {stretch}) AS {of}"));
     let mut conditions: Vec<String> = in_index.iter().map(|test| statement.entry_test(of, test)).collect();
@@ -107,12 +108,14 @@ pub(super) fn walk_statement<'q, T: Read>(engine: Engine, part: Part<'q>, walk: 
 }
 
 pub(super) fn beyond_statement(engine: Engine, part: Part<'_>, rows: i64) -> Statement<'_> {
-    let Part { realm_num, order, bounds, .. } = part;
+    let Part { realm_num, order, .. } = part;
     let (column, (direction, _)) = (order.column(), order.words());
     let mut statement = Statement::new(engine);
     let realm = statement.value(realm_num);
-    statement.push(&format!("SELECT i.num FROM user_index i {} WHERE i.realm_num = {realm}", order.walked(engine)));
-    statement.bounds("i", &order, bounds);
+    statement
+        .push(&format!("SELECT i.num FROM user_index i {} WHERE i.realm_num = {realm}", index_of(engine, order.sort)));
+    statement.bounds("i", &format!("i.{column}"), part);
+    statement.bound_tests(part);
     let rows = statement.value(rows);
     statement.push(&format!(" ORDER BY i.{column} {direction}, i.num {direction} LIMIT 1 OFFSET {rows}"));
     statement
