@@ -4,7 +4,8 @@
 //! from twenty places:
 //!
 //! * Few match: the index finds them all ([`sql::found`]), they are counted exactly and put in order here. Where a filter
-//!   leaves little of the order (created within a week, by creation), a walk over that finds them all sooner.
+//!   leaves little of the order (created within a week, by creation), a walk over that finds them all sooner. On SQLite
+//!   the index of a time that is bounded is gone through instead, where it tells all else that is asked.
 //! * Many match: they are met soon on a walk along the order asked for ([`sql::walk`]); the total is an estimate. Where
 //!   the index of the order does not tell who matches, rows are read of all whom it does not rule out; so on SQLite a
 //!   long walk only looks at those whom full text has found before. On PostgreSQL the indexes by creation, name and address have the searched

@@ -16,6 +16,8 @@ use crate::{conn::Engine, error::Result, tx::ReadTx};
 
 /// What an entry of an index costs, where reading a row costs one.
 const ENTRY: f64 = 1.0 / 16.0;
+/// The same where all entries of a range are gone through and tested.
+const OF_RANGE: f64 = 1.0 / 8.0;
 
 /// How long a walk is.
 struct Stretch {
@@ -57,11 +59,15 @@ impl Search {
             tests.map(|(test, share)| test.is_indexed() && (*share <= COMMON || *share <= rarest)).collect();
         // PostgreSQL's passes quickly over those of a long list who are not in a short one.
         if engine == Engine::Postgres && rarest <= COMMON / 4.0 {
-            let short = (self.tests.iter().zip(&shares)).map(|(test, share)| test.is_mark() && *share <= 4.0 * COMMON);
-            asked.iter_mut().zip(short).for_each(|(asked, worth)| *asked |= worth);
+            let marks = (self.tests.iter().zip(&shares)).map(|(test, share)| test.is_mark() && *share <= 4.0 * COMMON);
+            asked.iter_mut().zip(marks).for_each(|(asked, worth)| *asked |= worth);
         }
         // SQLite has an index of texts and indexes of keys; asking both is worth it when the latter has few rows.
         if engine == Engine::Sqlite {
+            if let Some((range, along)) = self.range_told(&asked) {
+                let tests = (0..self.tests.len()).map(|at| at == range).collect();
+                return Asking { tests, parts: None, realm: false, along: Some(along), bounded: true };
+            }
             let by_text = |at: usize| asked.get(at) == Some(&true) && self.tests.get(at).is_some_and(Test::is_text);
             if (0..self.tests.len()).any(by_text) {
                 let found = self.sample.share_of_all(by_text);
@@ -69,10 +75,6 @@ impl Search {
                     .map(|(test, share)| test.is_text() || *share < 2.5 * found)
                     .collect();
                 asked.iter_mut().zip(keys).for_each(|(asked, worth)| *asked &= worth);
-            }
-            if let Some((range, along)) = self.range_told(&asked) {
-                let tests = (0..self.tests.len()).map(|at| at == range).collect();
-                return Asking { tests, parts: None, realm: false, along: Some(along), bounded: true };
             }
         }
         Asking {
@@ -95,9 +97,10 @@ impl Search {
             let along = test.order_of_range()?;
             self.tests.iter().all(|test| test.is_in_index_of(Engine::Sqlite, along)).then_some(along)
         };
-        let (at, along) = self.tests.iter().enumerate().find_map(|(at, test)| Some((at, told(test)?)))?;
+        let ranges = self.tests.iter().enumerate().filter(|(at, _)| asked.get(*at) == Some(&true));
+        let (at, along) = ranges.filter_map(|(at, test)| Some((at, told(test)?))).next()?;
         let by_text = |at: usize| asked.get(at) == Some(&true) && self.tests.get(at).is_some_and(Test::is_text);
-        (self.sample.share_of(at) * ENTRY < self.sample.share_of_all(by_text)).then_some((at, along))
+        (self.sample.share_of(at) * OF_RANGE < self.sample.share_of_all(by_text)).then_some((at, along))
     }
 
     /// About so many rows are read when the index is asked, or what costs as much.
@@ -110,7 +113,7 @@ impl Search {
         };
         let rows = (share * self.sample.population as f64) as u64;
         match asking.along {
-            Some(_) => (rows as f64 * ENTRY) as u64 + self.sample.matches,
+            Some(_) => (rows as f64 * OF_RANGE) as u64 + self.sample.matches,
             None => rows,
         }
     }
