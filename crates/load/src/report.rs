@@ -1,5 +1,7 @@
 //! Figures beside their limits: printed as they come, written as JSON and Markdown in the end.
 
+mod markdown;
+
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf};
 
 use clap::Args;
@@ -11,6 +13,9 @@ use crate::{
     lists::Query,
     machine::{self, Machine},
 };
+
+/// The group of the limits.
+pub(crate) const LIMITS: &str = "limits";
 
 /// Where a report goes besides the terminal.
 #[derive(Args, Default)]
@@ -199,136 +204,11 @@ impl Report {
             fs::write(path, serde_json::to_string_pretty(self)? + "\n")?;
         }
         if let Some(path) = &output.markdown {
-            fs::write(path, self.markdown())?;
+            fs::write(path, markdown::tables(self))?;
         }
         Ok(())
     }
-
-    fn markdown(&self) -> String {
-        let machine = &self.machine;
-        let mut out = format!(
-            "Measured {} on {} ({} cores, {} MiB), Linux {}; server, database and load generator on the same machine.\n",
-            self.at.split('T').next().unwrap_or(""),
-            machine.cpu,
-            machine.cores,
-            machine.memory_mib,
-            machine.kernel,
-        );
-        for (what, text) in &self.about {
-            let _ = writeln!(out, "* {what}: {text}");
-        }
-        out.push_str("\n## Limits\n\n| limit | figure |\n|---|--:|\n");
-        for figure in self.figures.iter().filter(|figure| figure.group == LIMITS) {
-            let _ = writeln!(out, "| {} | {} {} |", figure.name, number(figure.value), figure.unit);
-        }
-        let places = self.places();
-        let heads: Vec<String> =
-            places.iter().map(|(group, users)| format!("{group}, {}", thousands(*users))).collect();
-        let lines = "--:|".repeat(heads.len());
-        let _ = write!(out, "\n## Work\n\n| | {} |\n|---|{lines}\n", heads.join(" | "));
-        let measured = |figure: &&Figure| figure.users.is_some() && figure.class.is_none();
-        for name in distinct(self.figures.iter().filter(measured).map(|figure| figure.name.as_str())) {
-            let cell =
-                |place: &(&str, u64)| self.at(place).find(|figure| figure.name == name).map_or_else(String::new, work);
-            let unit = self.figures.iter().find(|figure| figure.name == name).map_or("", |figure| figure.unit);
-            let cells: Vec<String> = places.iter().map(cell).collect();
-            let _ = writeln!(out, "| {name}, {unit} | {} |", cells.join(" | "));
-        }
-        let _ = write!(out, "\n## Lists and searches\n\n| | lists | {} |\n|---|--:|{lines}\n", heads.join(" | "));
-        let classes = distinct(self.figures.iter().filter_map(|figure| figure.class));
-        for class in &classes {
-            let of = |at: usize| -> Vec<&Figure> {
-                let figures = places.get(at).into_iter().flat_map(|place| self.at(place));
-                figures.filter(|figure| figure.class == Some(*class)).collect()
-            };
-            let worst = |figures: &[&Figure], value: fn(&Figure) -> Option<f64>| {
-                figures.iter().filter_map(|figure| value(figure)).fold(0.0, f64::max)
-            };
-            let cell = |at| {
-                let figures = of(at);
-                format!(
-                    "{:.1} / {:.1}",
-                    worst(&figures, |figure| figure.p50_ms),
-                    worst(&figures, |figure| figure.p99_ms)
-                )
-            };
-            let cells: Vec<String> = (0..places.len()).map(cell).collect();
-            let count = (0..places.len()).map(|at| of(at).len()).max().unwrap_or(0);
-            let _ = writeln!(out, "| {class} | {count} | {} |", cells.join(" | "));
-        }
-        out.push_str(&self.misses(&places));
-        out
-    }
-
-    /// Databases with their populations, in the order in which they were measured.
-    fn places(&self) -> Vec<(&str, u64)> {
-        distinct(self.figures.iter().filter_map(|figure| Some((figure.group.as_str(), figure.users?))))
-    }
-
-    fn at<'r>(&'r self, place: &(&'r str, u64)) -> impl Iterator<Item = &'r Figure> {
-        let place = *place;
-        self.figures.iter().filter(move |figure| (figure.group.as_str(), figure.users) == (place.0, Some(place.1)))
-    }
-
-    /// Lists that take longer than is aimed for, or much longer than in the smallest population.
-    fn misses(&self, places: &[(&str, u64)]) -> String {
-        let mut out = String::new();
-        for figure in self.figures.iter().filter(|figure| figure.class.is_some()) {
-            let (Some(p50), Some(p99), Some(goal), Some(users)) =
-                (figure.p50_ms, figure.p99_ms, figure.goal_ms, figure.users)
-            else {
-                continue;
-            };
-            let mut why = Vec::new();
-            if p99 > goal {
-                why.push(format!("p99 {p99:.1} ms, aimed for are {goal:.0}"));
-            }
-            let smallest = places.iter().find(|(group, _)| *group == figure.group);
-            let before = smallest.and_then(|place| self.at(place).find(|other| other.name == figure.name)?.p50_ms);
-            if let Some(before) = before
-                && p50 > 2.0 * before
-                && p50 > NOTABLE
-            {
-                why.push(format!("p50 {p50:.1} ms, {:.1} × that of the smallest population", p50 / before));
-            }
-            if !why.is_empty() {
-                let _ = writeln!(
-                    out,
-                    "* {}, {} users: {}: {}",
-                    figure.group,
-                    thousands(users),
-                    figure.name,
-                    why.join("; ")
-                );
-            }
-        }
-        if out.is_empty() { String::new() } else { format!("\n## Beyond what is aimed for\n\n{out}") }
-    }
 }
-
-/// A list that takes less than this, in milliseconds, may take more with more users.
-const NOTABLE: f64 = 5.0;
-
-/// What a figure's cell says.
-fn work(figure: &Figure) -> String {
-    match figure.ratio {
-        Some(ratio) => format!("{} ({})", number(figure.value), share(ratio)),
-        None => number(figure.value),
-    }
-}
-
-fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
-    let mut out = Vec::new();
-    for item in items {
-        if !out.contains(&item) {
-            out.push(item);
-        }
-    }
-    out
-}
-
-/// The group of the limits.
-pub(crate) const LIMITS: &str = "limits";
 
 fn share(ratio: f64) -> String {
     if ratio < 1.0 { format!("{:.0} %", ratio * 100.0) } else { format!("{ratio:.2} ×") }

@@ -8,8 +8,8 @@
 //!   the index of a time that is bounded is gone through instead, where it tells all else that is asked.
 //! * Many match: they are met soon on a walk along the order asked for ([`sql::walk`]); the total is an estimate. Where
 //!   the index of the order does not tell who matches, rows are read of all whom it does not rule out; so on SQLite a
-//!   long walk only looks at those whom full text has found before. On PostgreSQL the indexes by creation, name and address have the searched
-//!   text; of what is near to a word they only hint at who may have it, and few rows are read.
+//!   long walk only looks at those whom full text has found before. On PostgreSQL the indexes by creation, name and
+//!   address have the searched text; of what is near to a word they only hint at who may have it, and few rows are read.
 //! * Many match, but not where the walk begins (a given name, in a list by name): the database sorts what the index
 //!   finds ([`sql::sorted`]), by narrow rows, up to a key before which the sample has enough of them.
 //!

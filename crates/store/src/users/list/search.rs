@@ -149,10 +149,10 @@ impl Search {
         }
         let mut walks = Vec::new();
         let among = self.walk_among(engine);
+        let (narrow, found) = (self.is_narrow(engine), self.rows_of_index(&self.asking(engine)));
         // So many are not sorted before it was tried to meet them.
-        let (many, rows) = match self.is_narrow(engine) {
+        let (many, rows) = match narrow {
             true => {
-                let found = self.rows_of_index(&self.asking(engine));
                 let most = match engine {
                     Engine::Sqlite => self.limits.found_rather_than_walked,
                     Engine::Postgres => self.limits.sorted_at_most,
@@ -161,22 +161,24 @@ impl Search {
             }
             false => (self.sample.matches > self.limits.sorted_at_most, self.limits.walked_at_most),
         };
-        // Up to where the sample has enough of them, where that is not dearer than to find them all.
+        // Up to where the sample has enough of them, where that is not dearer than to find them all. Else a try is
+        // cheap beside sorting so many.
         let to_cut = match engine {
-            Engine::Postgres if self.is_narrow(engine) => self
+            Engine::Postgres if narrow => self
                 .cut()
                 .map(|(_, left)| left)
-                .filter(|left| *left < self.rows_of_index(&self.asking(engine)) * 3 && *left < 3 * rows.unsigned_abs()),
+                .filter(|left| *left < found * 3 && *left < 3 * rows.unsigned_abs())
+                .map(u64::cast_signed)
+                .or_else(|| (!many && found > self.limits.found_rather_than_walked).then_some(rows / 4)),
             _ => None,
         };
-        let to_cut = to_cut.map(u64::cast_signed);
         if let Some(stretch) = self.own_stretch(engine) {
             let (step, likely) = (self.step(engine), stretch.likely as f64);
             // Where the index tells a part, few rows are read before as many as are wanted have been met.
             let short = step < 0.9 && likely * step * 2.0 <= self.limits.walked_at_most as f64;
             let shorter = |(_, found): &(Walk, u64)| short || likely * step * 8.0 < *found as f64;
             if among.as_ref().is_none_or(shorter) {
-                let rows = match (self.is_narrow(engine), engine) {
+                let rows = match (narrow, engine) {
                     (false, _) => stretch.most,
                     // Bad luck costs as much there as sorting.
                     (true, Engine::Postgres) if !many => rows.min(stretch.likely.saturating_mul(2).max(rows / 4)),

@@ -187,3 +187,58 @@ pub(super) fn filter_tests(filters: &UserFilters) -> Vec<Test> {
     }
     tests
 }
+
+#[cfg(test)]
+mod tests {
+    use denizen_model::RealmId;
+
+    use super::*;
+    use crate::tests::{NOW, bytes, user};
+
+    #[test]
+    fn parts_of_a_text_reach_from_its_beginning_to_its_end() {
+        assert_eq!(parts("an", 4), ["an"]);
+        assert_eq!(parts("ann", 4), ["ann"]);
+        assert_eq!(parts("anna", 4), ["ann", "nna"]);
+        assert_eq!(parts("gonzalez", 4), ["gon", "nza", "lez"]);
+        assert_eq!(parts("Ольга", 4), ["Оль", "ьга"]);
+        assert_eq!(parts("maria.gonzalez@example.com", 4), ["mar", "onz", "exa", "com"]);
+        for length in 4..40 {
+            let text: String = ('a'..='z').cycle().take(length).collect();
+            let parts = parts(&text, 4);
+            assert!(parts.iter().all(|part| part.len() == 3 && text.contains(part)), "{parts:?}");
+            assert!(text.starts_with(parts[0]) && text.ends_with(parts[parts.len() - 1]), "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_has_what_is_near_has_one_of_its_hints() {
+        let names =
+            ["Gon Zalez", "Maria Gonzalez", "Ana-María de la Cruz", "Jo Li", "O'Brien Áine", "Ольга Петрова", "X Æ"];
+        let addresses = ["m.gonzalez7@example.com", "gonza@lez.example", "alez.gonz@example.com", "ab@example.com"];
+        let realm = RealmId::new(NOW, bytes());
+        let mut hinted = 0;
+        for (name, address) in names.iter().flat_map(|name| addresses.iter().map(move |address| (name, address))) {
+            let somebody = user(realm, address, name);
+            let (text, near_text) = (somebody.search_text(&[]), somebody.near_text());
+            for word in near_text.split_whitespace() {
+                let letters: Vec<char> = word.chars().collect();
+                let beginnings = (1..=letters.len()).map(|most| format!(" {}", String::from_iter(&letters[..most])));
+                for near in beginnings.chain([format!(" {word} ")]) {
+                    assert!(near_text.contains(&near));
+                    let test = Test::Near { text: None, near: vec![near.clone()] };
+                    let Some(hints) = test.hints() else {
+                        assert!(near.trim().chars().count() < 5, "{near:?}");
+                        continue;
+                    };
+                    assert!(hints.iter().any(|hint| text.contains(hint)), "{near:?} of {name}, {address}: {hints:?}");
+                    hinted += 1;
+                }
+            }
+        }
+        assert!(hinted > 300, "{hinted}");
+        let typed = Test::Near { text: Some("an".into()), near: vec![" abcde".into(), " abcdf ".into()] };
+        assert_eq!(typed.hints().unwrap(), ["ab", "an", "cde", "cdf"]);
+        assert_eq!(Test::contains("abcde").hints(), None);
+    }
+}

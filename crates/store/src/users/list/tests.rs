@@ -1,5 +1,7 @@
 //! Every way of finding answers what a plain look at every user would.
 
+use std::collections::HashSet;
+
 use denizen_model::{
     Timestamp, UserId,
     pages::{CursorKey, Direction},
@@ -128,6 +130,7 @@ async fn walk_through(db: &Db, realm: RealmId, query: &UserQuery, backward: bool
             seen.extend(found.page.items);
             found.page.next
         };
+        assert!(seen.iter().map(|user| user.id).collect::<HashSet<_>>().len() == seen.len(), "twice: {query:?}");
         query.after = place;
         if query.after.is_none() {
             return seen;
@@ -212,6 +215,46 @@ async fn every_way_finds_what_a_plain_look_finds_in_the_order_asked_for() {
                         expected.sort_by(order);
                         assert_eq!(ids(&found), ids(&expected), "{query:?} backward: {backward}");
                     }
+                }
+            }
+        }
+    }
+}
+
+/// Filters for a time and for a mark, from places before, within and behind the time's range.
+#[tokio::test(flavor = "multi_thread")]
+async fn ranges_are_found_from_wherever_a_page_begins() {
+    let at = |n: i64| Some(Timestamp::from_micros(n));
+    let (from, until) = (NOW.as_micros() + 10, NOW.as_micros() + 20);
+    let created = UserFilters { created: Span { after: at(from), before: at(until) }, ..UserFilters::default() };
+    let signed_in = UserFilters { last_sign_in: Span { after: at(3), before: at(9) }, ..UserFilters::default() };
+    let marks = [vec![], vec![(Facet::Enabled(false), true)], vec![(Facet::Kind(UserKind::Human), true)]];
+    for (db, _folder) in databases() {
+        let realm = stored_realm(&db).await;
+        let people = fill(&db, realm.id, 150).await;
+        for (sort, filters, places) in [
+            (UserSort::CreatedAt, &created, [from - 5, from, from + 4, until, until + 5]),
+            (UserSort::LastSignInAt, &signed_in, [0, 3, 5, 9, 12]),
+            (UserSort::CreatedAt, &signed_in, [from - 5, from, from + 4, until, until + 5]),
+        ] {
+            for facets in &marks {
+                let filters = UserFilters { facets: facets.clone(), ..filters.clone() };
+                for (place, direction) in
+                    places.iter().flat_map(|place| [(*place, Direction::Ascending), (*place, Direction::Descending)])
+                {
+                    let after = Some(Cursor { key: CursorKey::Number(place), id: "0".to_owned() });
+                    let query = UserQuery { filters: filters.clone(), sort, direction, after, ..UserQuery::default() };
+                    let is_beyond = |user: &User| match direction {
+                        Direction::Ascending => number(&key(user, sort)) >= place,
+                        Direction::Descending => number(&key(user, sort)) < place,
+                    };
+                    let found = walk_through(&db, realm.id, &query, false).await;
+                    let mut ids: Vec<UserId> = found.iter().map(|user| user.id).collect();
+                    let beyond = people.iter().filter(|user| matches(user, &query) && is_beyond(user));
+                    let mut expected: Vec<UserId> = beyond.map(|user| user.id).collect();
+                    ids.sort_unstable();
+                    expected.sort_unstable();
+                    assert_eq!(ids, expected, "{query:?}");
                 }
             }
         }
@@ -429,53 +472,4 @@ async fn letters_that_unfold_to_many_find_room_in_every_index() {
             }
         }
     }
-}
-
-#[test]
-fn parts_of_a_text_reach_from_its_beginning_to_its_end() {
-    use super::test::parts;
-
-    assert_eq!(parts("an", 4), ["an"]);
-    assert_eq!(parts("ann", 4), ["ann"]);
-    assert_eq!(parts("anna", 4), ["ann", "nna"]);
-    assert_eq!(parts("gonzalez", 4), ["gon", "nza", "lez"]);
-    assert_eq!(parts("Ольга", 4), ["Оль", "ьга"]);
-    assert_eq!(parts("maria.gonzalez@example.com", 4), ["mar", "onz", "exa", "com"]);
-    for length in 4..40 {
-        let text: String = ('a'..='z').cycle().take(length).collect();
-        let parts = parts(&text, 4);
-        assert!(parts.iter().all(|part| part.len() == 3 && text.contains(part)), "{parts:?}");
-        assert!(text.starts_with(parts[0]) && text.ends_with(parts[parts.len() - 1]), "{parts:?}");
-    }
-}
-
-#[test]
-fn whoever_has_what_is_near_has_one_of_its_hints() {
-    let names =
-        ["Gon Zalez", "Maria Gonzalez", "Ana-María de la Cruz", "Jo Li", "O'Brien Áine", "Ольга Петрова", "X Æ"];
-    let addresses = ["m.gonzalez7@example.com", "gonza@lez.example", "alez.gonz@example.com", "ab@example.com"];
-    let realm = RealmId::new(NOW, bytes());
-    let mut hinted = 0;
-    for (name, address) in names.iter().flat_map(|name| addresses.iter().map(move |address| (name, address))) {
-        let somebody = user(realm, address, name);
-        let (text, near_text) = (somebody.search_text(&[]), somebody.near_text());
-        for word in near_text.split_whitespace() {
-            let letters: Vec<char> = word.chars().collect();
-            let beginnings = (1..=letters.len()).map(|most| format!(" {}", String::from_iter(&letters[..most])));
-            for near in beginnings.chain([format!(" {word} ")]) {
-                assert!(near_text.contains(&near));
-                let test = Test::Near { text: None, near: vec![near.clone()] };
-                let Some(hints) = test.hints() else {
-                    assert!(near.trim().chars().count() < 5, "{near:?}");
-                    continue;
-                };
-                assert!(hints.iter().any(|hint| text.contains(hint)), "{near:?} of {name}, {address}: {hints:?}");
-                hinted += 1;
-            }
-        }
-    }
-    assert!(hinted > 300, "{hinted}");
-    let typed = Test::Near { text: Some("an".into()), near: vec![" abcde".into(), " abcdf ".into()] };
-    assert_eq!(typed.hints().unwrap(), ["ab", "an", "cde", "cdf"]);
-    assert_eq!(Test::contains("abcde").hints(), None);
 }
