@@ -163,8 +163,7 @@ fn find_rows(tx: &mut ReadTx<'_>, realm: RealmId, query: &UserQuery, limits: Lim
     {
         tests.remove(0);
         let num = tx.find(&NUM_BY_ID, params![realm, id], |row| row.i64("num"))?;
-        let found = sql::identified(tx, realm_num, order, (term, num), &tests)?;
-        let rows: Vec<Row> = found.into_iter().map(|keys| keys.row(query.sort)).collect();
+        let rows = sql::identified(tx, realm_num, order, (term, num), &tests)?;
         let total = Total::exact(rows.len() as u64);
         return Ok(Found { rows: order.page(rows, &Bounds::after(query), wanted), total });
     }

@@ -20,9 +20,9 @@ use denizen_model::{
 
 use super::{
     Found,
-    order::{Bounds, Keys, Order, Row, number},
+    order::{Bounds, Order, Row},
     search::Search,
-    sql::{self, Part, Walk},
+    sql::{self, Part, Ranked, Walk},
     test::Test,
 };
 use crate::{error::Result, sql::statements, tx::ReadTx, users::index, value::params};
@@ -45,27 +45,26 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// The place of a user in the order; `near` for those found only by what is near.
-    fn key(&self, keys: &Keys, near: bool) -> CursorKey {
-        let newest = newest(keys.created_at, keys.num);
-        let exact = self.username == Some(keys.num)
-            || [&keys.email_key, &keys.phone_key, &keys.reference_key].into_iter().any(|key| *key == self.text);
-        CursorKey::Text(if near {
-            format!("5{newest}")
-        } else if exact {
-            format!("1{newest}")
-        } else if keys.name_key.starts_with(&self.text) {
-            format!("2{}", keys.name_key)
-        } else if keys.email_key.starts_with(&self.text) {
-            format!("3{}", keys.email_key)
-        } else {
-            format!("4{newest}")
-        })
+    /// The place of a user in the order.
+    fn row(&self, ranked: Ranked) -> Row {
+        let Ranked { num, created_at, tier } = ranked;
+        let key = match tier.as_str() {
+            _ if self.username == Some(num) => newest('1', created_at, num),
+            "1" => newest('1', created_at, num),
+            "4" => newest('4', created_at, num),
+            _ => tier,
+        };
+        Row { num, key: CursorKey::Text(key) }
     }
+}
 
-    fn row(&self, keys: &Keys, near: bool) -> Row {
-        Row { num: keys.num, key: self.key(keys, near) }
-    }
+/// The place in the whole order of a user of a tier, whose place in the tier this is.
+fn in_tier(tier: char, row: Row) -> Row {
+    let key = match row.key {
+        CursorKey::Text(key) => format!("{tier}{key}"),
+        CursorKey::Number(created_at) => newest(tier, created_at, row.num),
+    };
+    Row { num: row.num, key: CursorKey::Text(key) }
 }
 
 /// A page of a search by best match.
@@ -77,9 +76,9 @@ pub(super) fn find(tx: &mut ReadTx<'_>, mut search: Search, query: &UserQuery, t
     let asking = search.asking(tx.engine());
     if search.is_worth_asking(tx.engine(), &asking, search.limits.few_best) {
         let most = search.limits.few_at_most;
-        let found = sql::found::<Keys>(tx, search.realm_num, search.order, &search.tests, &asking, most + 1)?;
+        let found = sql::ranked(tx, search.realm_num, &wanted.text, &search.tests, &asking, most + 1)?;
         if let Some(found) = search.if_few(found) {
-            let rows: Vec<Row> = found.iter().map(|keys| wanted.row(keys, false)).collect();
+            let rows: Vec<Row> = found.into_iter().map(|ranked| wanted.row(ranked)).collect();
             return few(tx, &search, way, &bounds, terms, rows);
         }
     }
@@ -137,7 +136,7 @@ fn few(
         None => near.many(tx, &place)?,
     };
     let others = found.rows.into_iter().filter(|row| !known.contains(&row.num));
-    let others = others.map(|row| Row { key: near_key(&row), ..row });
+    let others = others.map(|row| in_tier('5', row));
     if !way.backward {
         rows.extend(others);
     } else if bounds.place.is_none() || place.place.is_some() {
@@ -173,13 +172,13 @@ fn many(tx: &mut ReadTx<'_>, search: &Search, way: Way, bounds: &Bounds, wanted:
         let from = place.filter(|_| Some(at) == tier);
         // Those asked of the index come first, as many as there are answers to whether they are.
         let tests: Vec<Test> = search.tests.iter().cloned().chain(not_before(at, wanted)).collect();
-        let keys = match at {
+        let found = match at {
             '1' => sql::identified(tx, search.realm_num, search.order, (&wanted.text, wanted.username), &tests)?,
             '2' => beginning(tx, search, &tests, wanted, way.by(UserSort::Name), from, open)?,
             '3' => beginning(tx, search, &tests, wanted, way.by(UserSort::Email), from, open)?,
             _ => rest(tx, search, &tests, way.newest(), from, open)?,
         };
-        let found = keys.iter().map(|keys| wanted.row(keys, false)).collect();
+        let found = found.into_iter().map(|row| in_tier(at, row)).collect();
         let bounds = Bounds { place: from.cloned(), ..Bounds::default() };
         rows.extend(way.by(UserSort::BestMatch).page(found, &bounds, open));
     }
@@ -212,7 +211,7 @@ fn beginning(
     order: Order,
     from: Option<&Row>,
     limit: i64,
-) -> Result<Vec<Keys>> {
+) -> Result<Vec<Row>> {
     let place = from.map(|row| match &row.key {
         CursorKey::Text(key) => Row { num: row.num, key: CursorKey::Text(key.get(1..).unwrap_or("").to_owned()) },
         CursorKey::Number(_) => row.clone(),
@@ -230,7 +229,7 @@ fn rest(
     order: Order,
     from: Option<&Row>,
     limit: i64,
-) -> Result<Vec<Keys>> {
+) -> Result<Vec<Row>> {
     let place = from.map(|row| match &row.key {
         CursorKey::Text(key) => newest_row(key),
         CursorKey::Number(_) => row.clone(),
@@ -260,15 +259,9 @@ pub(super) fn near_tests(tx: &mut ReadTx<'_>, terms: &[String], alone: bool) -> 
     Ok(tests)
 }
 
-/// The key of a user who was found by what is near, in the order of newest first.
-fn near_key(row: &Row) -> CursorKey {
-    let created_at = number(&row.key);
-    CursorKey::Text(format!("5{}", newest(created_at, row.num)))
-}
-
-/// The newest first, as a text.
-fn newest(created_at: i64, num: i64) -> String {
-    format!("{:020}{:020}", i64::MAX - created_at, i64::MAX - num)
+/// The newest first in a tier, as a text.
+fn newest(tier: char, created_at: i64, num: i64) -> String {
+    format!("{tier}{:020}{:020}", i64::MAX - created_at, i64::MAX - num)
 }
 
 /// The place that such a text names, of the last tier.

@@ -17,34 +17,6 @@ pub(super) struct Row {
     pub(super) key: CursorKey,
 }
 
-/// All keys that a user can be ordered by.
-#[derive(Debug, Clone)]
-pub(super) struct Keys {
-    pub(super) num: i64,
-    pub(super) created_at: i64,
-    pub(super) last_sign_in_at: i64,
-    pub(super) admin_rank: i64,
-    pub(super) name_key: String,
-    pub(super) email_key: String,
-    pub(super) phone_key: String,
-    pub(super) reference_key: String,
-}
-
-impl Keys {
-    pub(super) fn row(self, sort: UserSort) -> Row {
-        let key = match sort {
-            UserSort::CreatedAt | UserSort::BestMatch => CursorKey::Number(self.created_at),
-            UserSort::LastSignInAt => CursorKey::Number(self.last_sign_in_at),
-            UserSort::Role => CursorKey::Number(self.admin_rank),
-            UserSort::Name => CursorKey::Text(self.name_key),
-            UserSort::Email => CursorKey::Text(self.email_key),
-            UserSort::Phone => CursorKey::Text(self.phone_key),
-            UserSort::Reference => CursorKey::Text(self.reference_key),
-        };
-        Row { num: self.num, key }
-    }
-}
-
 /// By what and which way.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Order {
@@ -65,8 +37,13 @@ impl Order {
     /// Those of the rows that a page asks for, in order.
     pub(super) fn page(&self, mut rows: Vec<Row>, bounds: &Bounds, wanted: i64) -> Vec<Row> {
         rows.retain(|row| bounds.place.as_ref().is_none_or(|place| self.is_beyond(row, place)));
+        // Of thousands, only those of the page are put in order.
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        if wanted < rows.len() {
+            rows.select_nth_unstable_by(wanted, |a, b| self.compare(a, b));
+            rows.truncate(wanted);
+        }
         rows.sort_unstable_by(|a, b| self.compare(a, b));
-        rows.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
         rows
     }
 

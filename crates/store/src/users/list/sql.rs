@@ -11,12 +11,12 @@ use denizen_model::{
 };
 
 pub(super) use self::{
-    found::{count, found, identified, sorted},
+    found::{Ranked, count, found, identified, ranked, sorted},
     sample::{Sampled, sample},
     walk::{Walk, walk},
 };
 use super::{
-    order::{Bounds, Keys, Order, Row, index_of},
+    order::{Bounds, Order, Row, index_of},
     test::{Test, parts},
 };
 use crate::{
@@ -344,19 +344,12 @@ impl Part<'_> {
     }
 }
 
-/// What is read of each user that a statement comes upon.
-pub(super) trait Read: Sized {
-    /// The columns that are read in a list of this order.
-    fn columns(order: Order) -> Vec<&'static str>;
-
-    fn read(order: Order, row: &value::Row<'_>) -> Result<Self>;
+/// What is read of each user that a statement of a list in this order comes upon.
+fn read_columns(order: Order) -> [&'static str; 2] {
+    ["num", order.column()]
 }
 
-impl Read for Row {
-    fn columns(order: Order) -> Vec<&'static str> {
-        vec!["num", order.column()]
-    }
-
+impl Row {
     fn read(order: Order, row: &value::Row<'_>) -> Result<Self> {
         let key = match order.is_textual() {
             true => CursorKey::Text(row.text(order.column())?),
@@ -366,38 +359,9 @@ impl Read for Row {
     }
 }
 
-impl Read for Keys {
-    fn columns(_: Order) -> Vec<&'static str> {
-        vec![
-            "num",
-            "created_at",
-            "last_sign_in_at",
-            "admin_rank",
-            "name_key",
-            "email_key",
-            "phone_key",
-            "reference_key",
-        ]
-    }
-
-    fn read(_: Order, row: &value::Row<'_>) -> Result<Self> {
-        Ok(Self {
-            num: row.i64("num")?,
-            created_at: row.i64("created_at")?,
-            last_sign_in_at: row.i64("last_sign_in_at")?,
-            admin_rank: row.i64("admin_rank")?,
-            name_key: row.text("name_key")?,
-            email_key: row.text("email_key")?,
-            phone_key: row.text("phone_key")?,
-            reference_key: row.text("reference_key")?,
-        })
-    }
-}
-
-/// The columns that are read of a table.
-fn selected<T: Read>(of: &str, order: Order) -> String {
-    let columns: Vec<String> = T::columns(order).into_iter().map(|column| format!("{of}.{column}")).collect();
-    columns.join(", ")
+/// These columns of a table.
+fn selected(of: &str, order: Order) -> String {
+    read_columns(order).map(|column| format!("{of}.{column}")).join(", ")
 }
 
 /// What a column is called in those of PostgreSQL's indexes that have texts, where long ones are left out.
@@ -445,14 +409,13 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
                     let walk = Walk { rows: 9, among };
                     for tests in [tests.as_slice(), &[]] {
                         let part = Part { realm_num: 1, order, bounds: &bounds, tests, wanted: 9 };
-                        texts.push(walk::walk_statement::<Keys>(engine, part, &walk).text);
-                        texts.push(walk::walk_statement::<Row>(engine, part, &walk).text);
+                        texts.push(walk::walk_statement(engine, part, &walk).text);
                     }
                 }
                 let part = Part { realm_num: 1, order, bounds: &bounds, tests: &tests, wanted: 9 };
                 texts.push(walk::beyond_statement(engine, part, 9).text);
                 for asking in [asking(true), asking(false)] {
-                    texts.push(found::sorted_statement::<Keys>(engine, part, &asking).text);
+                    texts.push(found::sorted_statement(engine, part, &asking).text);
                 }
             }
         }
@@ -464,15 +427,14 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
         let tests = [tests[range].clone(), tests[3].clone(), tests[4].clone()];
         let asking =
             Asking { tests: vec![true, false, false], parts: None, realm: false, along: Some(along), bounded: true };
-        texts.push(found::found_statement::<Row>(engine, 1, newest, &tests, &asking, 9).text);
+        texts.push(found::found_statement(engine, 1, newest, &tests, &asking, 9).text);
     }
     texts.push(found::identified_statement(engine, 1, newest, ("a", Some(1)), &tests).text);
-    for test in &tests {
-        texts
-            .push(found::found_statement::<Keys>(engine, 1, newest, std::slice::from_ref(test), &asking(true), 9).text);
-        texts.push(
-            found::found_statement::<Keys>(engine, 1, newest, std::slice::from_ref(test), &asking(false), 9).text,
-        );
+    for test in tests.iter().map(std::slice::from_ref) {
+        for asking in [asking(true), asking(false)] {
+            texts.push(found::found_statement(engine, 1, newest, test, &asking, 9).text);
+            texts.push(found::ranked_statement(engine, 1, "a", test, &asking, 9).text);
+        }
     }
     texts
 }

@@ -1,30 +1,30 @@
 //! What indexes find: all of it, the first of it, how much of it.
 
-use super::{Asking, Part, Read, Statement, selected};
+use super::{Asking, Part, Statement, beyond, selected};
 use crate::{
     conn::Engine,
     error::Result,
     tx::ReadTx,
     users::list::{
-        order::{Keys, Order},
+        order::{Order, Row},
         test::Test,
     },
 };
 
-/// Up to so many users who pass the tests, by the index: in no order, read as a list of this order needs them.
-pub(in super::super) fn found<T: Read>(
+/// Up to so many users who pass the tests, by the index: in no order, with their keys of this one.
+pub(in super::super) fn found(
     tx: &mut ReadTx<'_>,
     realm_num: i64,
     order: Order,
     tests: &[Test],
     asking: &Asking,
     wanted: i64,
-) -> Result<Vec<T>> {
-    let statement = found_statement::<T>(tx.engine(), realm_num, order, tests, asking, wanted);
-    tx.list_text(&statement.text, &statement.values, |row| T::read(order, row))
+) -> Result<Vec<Row>> {
+    let statement = found_statement(tx.engine(), realm_num, order, tests, asking, wanted);
+    tx.list_text(&statement.text, &statement.values, |row| Row::read(order, row))
 }
 
-pub(super) fn found_statement<'q, T: Read>(
+pub(super) fn found_statement<'q>(
     engine: Engine,
     realm_num: i64,
     order: Order,
@@ -33,7 +33,54 @@ pub(super) fn found_statement<'q, T: Read>(
     wanted: i64,
 ) -> Statement<'q> {
     let mut statement = Statement::new(engine);
-    statement.push(&format!("SELECT {}", selected::<T>("i", order)));
+    statement.push(&format!("SELECT {}", selected("i", order)));
+    statement.push_index(realm_num, tests, asking);
+    let limit = statement.value(wanted);
+    statement.push(&format!(" LIMIT {limit}"));
+    statement
+}
+
+/// A user who was found, with the place in a search by best match.
+#[derive(Debug)]
+pub(in super::super) struct Ranked {
+    pub(in super::super) num: i64,
+    pub(in super::super) created_at: i64,
+    /// The tier, and behind it the key that the tier is ordered by, unless that is the time of creation.
+    pub(in super::super) tier: String,
+}
+
+/// As [`found`], for a search by best match for this text. Hardly any text is read.
+pub(in super::super) fn ranked(
+    tx: &mut ReadTx<'_>,
+    realm_num: i64,
+    text: &str,
+    tests: &[Test],
+    asking: &Asking,
+    wanted: i64,
+) -> Result<Vec<Ranked>> {
+    let statement = ranked_statement(tx.engine(), realm_num, text, tests, asking, wanted);
+    tx.list_text(&statement.text, &statement.values, |row| {
+        Ok(Ranked { num: row.i64("num")?, created_at: row.i64("created_at")?, tier: row.text("tier")? })
+    })
+}
+
+pub(super) fn ranked_statement<'q>(
+    engine: Engine,
+    realm_num: i64,
+    text: &'q str,
+    tests: &'q [Test],
+    asking: &Asking,
+    wanted: i64,
+) -> Statement<'q> {
+    let mut statement = Statement::new(engine);
+    let (from, until) = (statement.value(text), statement.value(beyond(text)));
+    let begins = |key: &str| format!("{key} >= {from} AND {key} < {until}");
+    statement.push(&format!(
+        "SELECT i.num, i.created_at, CASE WHEN {from} IN (i.email_key, i.phone_key, i.reference_key) THEN '1' \
+         WHEN {} THEN '2' || i.name_key WHEN {} THEN '3' || i.email_key ELSE '4' END AS tier",
+        begins("i.name_key"),
+        begins("i.email_key")
+    ));
     statement.push_index(realm_num, tests, asking);
     let limit = statement.value(wanted);
     statement.push(&format!(" LIMIT {limit}"));
@@ -60,15 +107,15 @@ pub(super) fn count_statement(engine: Engine, realm_num: i64, test: &Test, up_to
 }
 
 /// The first of a part, sorted by the database.
-pub(in super::super) fn sorted<T: Read>(tx: &mut ReadTx<'_>, part: Part<'_>, asking: &Asking) -> Result<Vec<T>> {
-    let statement = sorted_statement::<T>(tx.engine(), part, asking);
-    tx.list_text(&statement.text, &statement.values, |row| T::read(part.order, row))
+pub(in super::super) fn sorted(tx: &mut ReadTx<'_>, part: Part<'_>, asking: &Asking) -> Result<Vec<Row>> {
+    let statement = sorted_statement(tx.engine(), part, asking);
+    tx.list_text(&statement.text, &statement.values, |row| Row::read(part.order, row))
 }
 
-pub(super) fn sorted_statement<'q, T: Read>(engine: Engine, part: Part<'q>, asking: &Asking) -> Statement<'q> {
+pub(super) fn sorted_statement<'q>(engine: Engine, part: Part<'q>, asking: &Asking) -> Statement<'q> {
     let Part { realm_num, order, tests, wanted, .. } = part;
     let mut statement = Statement::new(engine);
-    statement.push(&format!("SELECT {}", selected::<T>("i", order)));
+    statement.push(&format!("SELECT {}", selected("i", order)));
     statement.push_index(realm_num, tests, asking);
     let (column, (direction, _)) = (format!("i.{}", order.column()), order.words());
     // `+ 0` and `|| ''` keep a planner from walking the order.
@@ -86,9 +133,9 @@ pub(in super::super) fn identified(
     order: Order,
     (text, num): (&str, Option<i64>),
     tests: &[Test],
-) -> Result<Vec<Keys>> {
+) -> Result<Vec<Row>> {
     let statement = identified_statement(tx.engine(), realm_num, order, (text, num), tests);
-    tx.list_text(&statement.text, &statement.values, |row| Keys::read(order, row))
+    tx.list_text(&statement.text, &statement.values, |row| Row::read(order, row))
 }
 
 pub(super) fn identified_statement<'q>(
@@ -99,7 +146,7 @@ pub(super) fn identified_statement<'q>(
     tests: &'q [Test],
 ) -> Statement<'q> {
     let mut statement = Statement::new(engine);
-    statement.push(&format!("SELECT {} FROM (", selected::<Keys>("s", order)));
+    statement.push(&format!("SELECT {} FROM (", selected("s", order)));
     let realm = statement.value(realm_num);
     for column in ["email_key", "phone_key", "reference_key"] {
         let value = statement.value(text);

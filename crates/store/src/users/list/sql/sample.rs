@@ -1,6 +1,6 @@
 //! A sample of a realm: rows from some places, with what they pass.
 
-use super::{Read, Statement, selected};
+use super::{Statement, selected};
 use crate::{
     conn::Engine,
     error::Result,
@@ -62,7 +62,7 @@ pub(super) fn sample_statement<'q>(
     let held: Vec<String> =
         words.map(|test| statement.parts_test("s", test, parts)).chain(["1 = 1".to_owned()]).collect();
     tested.push(told(&held.join(" AND "), "in_parts"));
-    statement.push(&format!("SELECT {}, {} FROM ", tested.join(", "), selected::<Row>("s", order)));
+    statement.push(&format!("SELECT {}, {} FROM ", tested.join(", "), selected("s", order)));
     match engine {
         Engine::Sqlite => statement.push(&places_one_by_one()),
         Engine::Postgres => statement.push(&places_joined(order, tests)),

@@ -1,11 +1,14 @@
 //! Walks along an order.
 
-use super::{Asking, Part, Read, Statement, in_index_as, selected};
+use super::{Asking, Part, Statement, in_index_as, read_columns, selected};
 use crate::{
     conn::Engine,
     error::Result,
     tx::ReadTx,
-    users::list::{order::index_of, test::Test},
+    users::list::{
+        order::{Row, index_of},
+        test::Test,
+    },
 };
 
 /// A walk along an order.
@@ -32,14 +35,14 @@ impl Walk {
 }
 
 /// Walks along the order of a part, and takes up to so many as are wanted.
-pub(in super::super) fn walk<T: Read>(tx: &mut ReadTx<'_>, part: Part<'_>, walk: &Walk) -> Result<Vec<T>> {
-    let statement = walk_statement::<T>(tx.engine(), part, walk);
-    tx.list_text(&statement.text, &statement.values, |row| T::read(part.order, row))
+pub(in super::super) fn walk(tx: &mut ReadTx<'_>, part: Part<'_>, walk: &Walk) -> Result<Vec<Row>> {
+    let statement = walk_statement(tx.engine(), part, walk);
+    tx.list_text(&statement.text, &statement.values, |row| Row::read(part.order, row))
 }
 
-pub(super) fn walk_statement<'q, T: Read>(engine: Engine, part: Part<'q>, walk: &Walk) -> Statement<'q> {
+pub(super) fn walk_statement<'q>(engine: Engine, part: Part<'q>, walk: &Walk) -> Statement<'q> {
     let Part { realm_num, order, tests, wanted, .. } = part;
-    let (columns, read) = (selected::<T>("s", order), T::columns(order));
+    let columns = selected("s", order);
     let column = order.column();
     let (direction, _) = order.words();
     let mut statement = Statement::new(engine);
@@ -49,10 +52,9 @@ pub(super) fn walk_statement<'q, T: Read>(engine: Engine, part: Part<'q>, walk: 
     // Of whom an index tells that they may pass, the row is asked too.
     let of_rows: Vec<&Test> = unbound.into_iter().filter(|test| !is_in_index(test) || test.hints().is_some()).collect();
     // Where the index has what is tested and more than that is asked, rows are read of those who pass.
-    let asks_more = !of_rows.is_empty() || read.iter().any(|it| *it != "num" && *it != column);
     let among = walk.among.as_ref().and_then(|asking| asking.matched(engine, realm_num, tests));
-    let joined = asks_more && (!in_index.is_empty() || among.is_some());
-    let mut walked: Vec<&str> = if joined { vec!["num"] } else { read.clone() };
+    let joined = !of_rows.is_empty() && (!in_index.is_empty() || among.is_some());
+    let mut walked: Vec<&str> = if joined { vec!["num"] } else { read_columns(order).to_vec() };
     // No column more than is looked at: then an index that has these is enough.
     let of_walk = if joined { Vec::new() } else { of_rows.clone() };
     for needed in of_walk.iter().flat_map(|test| test.columns()).chain([column]) {
