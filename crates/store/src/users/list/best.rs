@@ -52,6 +52,7 @@ impl Wanted {
             _ if self.username == Some(num) => newest('1', created_at, num),
             "1" => newest('1', created_at, num),
             "4" => newest('4', created_at, num),
+            // The key that the tier is ordered by stands behind it already.
             _ => tier,
         };
         Row { num, key: CursorKey::Text(key) }

@@ -163,7 +163,7 @@ impl Search {
         };
         // Up to where the sample has enough of them, where that is not dearer than to find them all. Else a try is
         // cheap beside sorting so many.
-        let to_cut = match engine {
+        let at_least = match engine {
             Engine::Postgres if narrow => self
                 .cut()
                 .map(|(_, left)| left)
@@ -184,9 +184,9 @@ impl Search {
                     (true, Engine::Postgres) if !many => rows.min(stretch.likely.saturating_mul(2).max(rows / 4)),
                     (true, _) => rows,
                 };
-                walks.push(Walk { rows: rows.max(to_cut.unwrap_or(0)), among: None });
+                walks.push(Walk { rows: rows.max(at_least.unwrap_or(0)), among: None });
             }
-        } else if let Some(rows) = to_cut {
+        } else if let Some(rows) = at_least {
             walks.push(Walk { rows, among: None });
         }
         walks.extend(among.map(|(walk, _)| walk));
