@@ -175,6 +175,12 @@ impl Default for RealmSettings {
 }
 
 impl RealmSettings {
+    /// Whether people sign in with such an authenticator, first or second.
+    #[must_use]
+    pub fn uses(&self, kind: AuthenticatorType) -> bool {
+        self.sign_in_methods.contains(&kind) || self.second_factors.contains(&kind)
+    }
+
     /// Checks that every value is within its bounds.
     pub fn check(&self, errors: &mut FieldErrors) {
         let mut within = |field: &str, value: u64, low: u64, high: u64| {

@@ -18,6 +18,7 @@ pub use query::{
 
 use crate::{
     RealmId, Timestamp, UserId,
+    authenticators::AuthenticatorType,
     permissions::AdminRole,
     validation::{FieldErrors, USERNAME_BLANK, ZONE, check_phone},
 };
@@ -138,6 +139,17 @@ pub struct User {
 }
 
 impl User {
+    /// The authenticators that come with a person's addresses, where the realm has a use for them; and the addresses.
+    pub fn of_addresses(&self) -> impl Iterator<Item = (AuthenticatorType, &str)> {
+        let addresses = [
+            (AuthenticatorType::EmailCode, &self.email),
+            (AuthenticatorType::MagicLink, &self.email),
+            (AuthenticatorType::SmsCode, &self.phone),
+        ];
+        let person = self.kind == UserKind::Human;
+        addresses.into_iter().filter_map(move |(kind, address)| Some((kind, address.as_deref().filter(|_| person)?)))
+    }
+
     /// What to call the user in a sentence: the name, else the username.
     #[must_use]
     pub fn display_name(&self) -> &str {

@@ -65,21 +65,10 @@ pub(crate) fn list_in(tx: &mut ReadTx<'_>, settings: &RealmSettings, user: &User
 /// Rows with those that come with an address: of an address that the user has, where the realm has a use for it.
 pub(crate) fn with_addresses(rows: Vec<Authenticator>, user: &User, settings: &RealmSettings) -> Vec<Authenticator> {
     let (of_address, mut all): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.kind.comes_with_address());
-    if user.kind == UserKind::Machine {
-        return all;
-    }
-    let kinds = [
-        (AuthenticatorType::EmailCode, &user.email),
-        (AuthenticatorType::MagicLink, &user.email),
-        (AuthenticatorType::SmsCode, &user.phone),
-    ];
-    for (kind, address) in kinds {
-        let Some(address) = address else { continue };
-        if settings.sign_in_methods.contains(&kind) || settings.second_factors.contains(&kind) {
-            let fresh = Authenticator::of_address(user.id, kind, address, user.created_at);
-            let kept = of_address.iter().find(|row| row.id == fresh.id).cloned();
-            all.push(kept.map_or(fresh, |row| Authenticator { label: address.clone(), ..row }));
-        }
+    for (kind, address) in user.of_addresses().filter(|(kind, _)| settings.uses(*kind)) {
+        let fresh = Authenticator::of_address(user.id, kind, address, user.created_at);
+        let kept = of_address.iter().find(|row| row.id == fresh.id).cloned();
+        all.push(kept.map_or(fresh, |row| Authenticator { label: address.to_owned(), ..row }));
     }
     all.sort_by_key(|one| AuthenticatorType::ALL.iter().position(|kind| *kind == one.kind));
     all

@@ -24,6 +24,7 @@ const FILES: &[(&str, &str)] = &[
     ("0008_list_indexes", include_str!("../migrations/0008_list_indexes.sql")),
     ("0009_covering_index", include_str!("../migrations/0009_covering_index.sql")),
     ("0010_covering_names", include_str!("../migrations/0010_covering_names.sql")),
+    ("0011_marks_of_addresses", include_str!("../migrations/0011_marks_of_addresses.sql")),
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS migrations (
@@ -91,4 +92,11 @@ fn for_engine(text: &str, engine: Engine) -> String {
 fn checksum(text: &str) -> String {
     let hash = digest::digest(&digest::SHA256, text.as_bytes());
     hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a migration does on an engine.
+#[cfg(test)]
+pub(crate) fn script_of(name: &str, engine: Engine) -> String {
+    let (_, text) = FILES.iter().find(|(file, _)| *file == name).expect("a migration of this name");
+    for_engine(text, engine)
 }

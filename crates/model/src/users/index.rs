@@ -89,6 +89,7 @@ impl User {
         if self.requires_password_reset {
             facets.push(Facet::RequiredAction(RequiredAction::UpdatePassword));
         }
+        facets.extend(self.of_addresses().map(|(kind, _)| Facet::authenticator(kind)));
         facets.extend(attribute_facets(&self.attributes, searchable));
         facets
     }
@@ -135,7 +136,7 @@ pub enum Facet {
     PhoneVerified(bool),
     /// Has a password; `false` is everybody else.
     HasPassword(bool),
-    /// Has such an authenticator.
+    /// Has such an authenticator, or the address that it comes with; made by [`Facet::authenticator`].
     Authenticator(AuthenticatorType),
     /// Must do this at the next sign-in.
     RequiredAction(RequiredAction),
@@ -158,6 +159,15 @@ impl Facet {
         let hash =
             bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         Self::Attribute(hash ^ (hash >> 48))
+    }
+
+    /// Has such an authenticator. A link comes with the same address as a code that is mailed: one mark does for both.
+    #[must_use]
+    pub const fn authenticator(kind: AuthenticatorType) -> Self {
+        match kind {
+            AuthenticatorType::MagicLink => Self::Authenticator(AuthenticatorType::EmailCode),
+            kind => Self::Authenticator(kind),
+        }
     }
 
     /// The mark: three characters that nobody types, so that an index of trigrams finds it by one look.

@@ -97,6 +97,8 @@ pub struct UserFilters {
     pub never_signed_in: Option<bool>,
     /// The application's own id, folded, whole.
     pub reference: Option<String>,
+    /// What nobody in the realm has is asked for.
+    pub nobody: bool,
 }
 
 impl UserFilters {
@@ -212,7 +214,11 @@ pub const FILTERS: &[FilterSpec] = &[
     spec("email_verified", "Email verified", FilterValues::YesNo),
     spec("phone_verified", "Phone verified", FilterValues::YesNo),
     spec("has_password", "Has a password", FilterValues::YesNo),
-    spec("authenticator", "Authenticator", FilterValues::OneOf(&["password", "passkey", "totp", "recovery_codes"])),
+    spec(
+        "authenticator",
+        "Authenticator",
+        FilterValues::OneOf(&["password", "passkey", "totp", "email_code", "sms_code", "magic_link", "recovery_codes"]),
+    ),
     spec("provider", "Linked provider", FilterValues::OneOf(&[])),
     spec(
         "required_action",

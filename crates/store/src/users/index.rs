@@ -21,7 +21,7 @@ use crate::{
 
 statements! {
     CONTEXT = "SELECT num, '' AS attribute_key FROM realms WHERE id = ?1 UNION ALL SELECT 0, attribute_key FROM attribute_definitions WHERE realm_id = ?1 AND searchable";
-    HELD = "SELECT 'role' AS kind, role_id AS held FROM user_roles WHERE user_id = ?1 UNION ALL SELECT 'group', group_id FROM user_groups WHERE user_id = ?1 UNION ALL SELECT 'organization', organization_id FROM memberships WHERE user_id = ?1 UNION ALL SELECT 'authenticator', kind FROM authenticators WHERE user_id = ?1 UNION ALL SELECT 'action', action FROM required_actions WHERE user_id = ?1 UNION ALL SELECT 'locked', kind FROM authenticators WHERE user_id = ?1 AND locked_at IS NOT NULL UNION ALL SELECT 'locked', kind FROM lockouts WHERE realm_id = ?2 AND subject = ?1 AND NOT is_over";
+    HELD = "SELECT 'role' AS kind, role_id AS held FROM user_roles WHERE user_id = ?1 UNION ALL SELECT 'group', group_id FROM user_groups WHERE user_id = ?1 UNION ALL SELECT 'organization', organization_id FROM memberships WHERE user_id = ?1 UNION ALL SELECT 'authenticator', kind FROM authenticators WHERE user_id = ?1 AND kind NOT IN ('email_code', 'sms_code', 'magic_link') UNION ALL SELECT 'action', action FROM required_actions WHERE user_id = ?1 UNION ALL SELECT 'locked', kind FROM authenticators WHERE user_id = ?1 AND locked_at IS NOT NULL UNION ALL SELECT 'locked', kind FROM lockouts WHERE realm_id = ?2 AND subject = ?1 AND NOT is_over";
     PUT = "INSERT INTO user_index (num, realm_num, created_at, last_sign_in_at, admin_rank, name_key, email_key, phone_key, reference_key, search_text, near_text, facets) VALUES ((SELECT num FROM users WHERE id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (num) DO UPDATE SET last_sign_in_at = excluded.last_sign_in_at, admin_rank = excluded.admin_rank, name_key = excluded.name_key, email_key = excluded.email_key, phone_key = excluded.phone_key, reference_key = excluded.reference_key, search_text = excluded.search_text, near_text = excluded.near_text, facets = excluded.facets WHERE user_index.facets <> excluded.facets OR user_index.search_text <> excluded.search_text OR user_index.near_text <> excluded.near_text OR user_index.name_key <> excluded.name_key OR user_index.email_key <> excluded.email_key OR user_index.phone_key <> excluded.phone_key OR user_index.reference_key <> excluded.reference_key OR user_index.admin_rank <> excluded.admin_rank OR user_index.last_sign_in_at <> excluded.last_sign_in_at";
     SIGNED_IN = "UPDATE user_index SET last_sign_in_at = ?2 WHERE num = (SELECT num FROM users WHERE id = ?1)";
     LAST_UNINDEXED = "SELECT realm_id, id FROM users u WHERE num = (SELECT max(num) FROM users) AND NOT EXISTS (SELECT 1 FROM user_index i WHERE i.num = u.num)";
@@ -269,3 +269,6 @@ pub(super) fn realm_num(tx: &mut ReadTx<'_>, realm: RealmId) -> Result<i64> {
         Ok(context.realm_num)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -146,6 +146,9 @@ struct Found {
 }
 
 fn find_rows(tx: &mut ReadTx<'_>, realm: RealmId, query: &UserQuery, limits: Limits) -> Result<Found> {
+    if query.filters.nobody {
+        return Ok(Found { rows: Vec::new(), total: Total::exact(0) });
+    }
     let terms = query.terms();
     let mut tests: Vec<Test> = terms.iter().map(|term| Test::contains(term)).collect();
     tests.extend(filter_tests(&query.filters));

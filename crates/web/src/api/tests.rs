@@ -5,6 +5,7 @@ mod backchannel;
 mod contract;
 mod diagnosis;
 mod duplicates;
+mod filters;
 mod groups;
 mod import;
 mod inputs;

@@ -10,7 +10,7 @@ use denizen_model::{
     },
 };
 use denizen_store::{
-    ReadTx,
+    ReadTx, realms,
     users::{
         index::IndexContext,
         names::{self, Named},
@@ -47,7 +47,7 @@ pub(super) fn apply(
             None
         }
         FilterValues::OneOf(allowed) => {
-            apply_one_of(filters, name, value);
+            apply_one_of(tx, realm, filters, name, value)?;
             let title = allowed.iter().find(|allowed| **allowed == value).map(|value| filter_value_title(value));
             words = title.unwrap_or(value).to_lowercase();
             None
@@ -120,13 +120,22 @@ fn apply_yes_no(filters: &mut UserFilters, name: &str, yes: bool) {
     });
 }
 
-fn apply_one_of(filters: &mut UserFilters, name: &str, value: &str) {
-    filters.facets.extend(match name {
-        "kind" => UserKind::from_name(value).map(|kind| (Facet::Kind(kind), true)),
-        "status" => Some((Facet::Enabled(value == "active"), true)),
-        "authenticator" => AuthenticatorType::from_name(value).map(|kind| (Facet::Authenticator(kind), true)),
-        _ => RequiredAction::from_name(value).map(|action| (Facet::RequiredAction(action), true)),
-    });
+fn apply_one_of(tx: &mut ReadTx<'_>, realm: RealmId, filters: &mut UserFilters, name: &str, value: &str) -> Result<()> {
+    let facet = match name {
+        "kind" => UserKind::from_name(value).map(Facet::Kind),
+        "status" => Some(Facet::Enabled(value == "active")),
+        "authenticator" => match AuthenticatorType::from_name(value) {
+            // An address alone is none, where the realm has no use for what comes with it.
+            Some(kind) if kind.comes_with_address() && !realms::get(tx, realm)?.settings.uses(kind) => {
+                filters.nobody = true;
+                None
+            }
+            kind => kind.map(Facet::authenticator),
+        },
+        _ => RequiredAction::from_name(value).map(Facet::RequiredAction),
+    };
+    filters.facets.extend(facet.map(|facet| (facet, true)));
+    Ok(())
 }
 
 fn apply_time(filters: &mut UserFilters, name: &str, at: Timestamp) {

@@ -38,7 +38,9 @@ impl Sample {
     ) -> Result<Self> {
         // What else is looked for makes up for fewer parts of each word.
         let parts = if tests.len() > 1 { 2 } else { 4 };
-        let mut sample = Self { population, rows: Vec::new(), before: 0, matches: 0, parts: Some(parts) };
+        // Nearly everybody lacks what no index is asked for.
+        let matches = if tests.iter().any(Test::is_indexed) { 0 } else { population };
+        let mut sample = Self { population, rows: Vec::new(), before: 0, matches, parts: Some(parts) };
         if population <= small {
             return Ok(sample);
         }

@@ -331,8 +331,12 @@ impl Search {
         Ok(self.if_few(rows))
     }
 
-    /// Whether a test leaves so little of the order that walking over all of it is quicker than asking another index.
+    /// Whether a test leaves so little of the order, or the realm is so small, that walking over all of it is quicker
+    /// than asking another index, or no index is to be asked.
     fn is_short(&self, tx: &mut ReadTx<'_>) -> Result<bool> {
+        if self.sample.population <= self.limits.small && !self.is_indexed() {
+            return Ok(true);
+        }
         let most = 2 * self.limits.few;
         let mut tests = self.tests.iter().enumerate();
         let Some((at, test)) = tests.find(|(_, test)| self.order.is_bound(test)) else { return Ok(false) };

@@ -410,28 +410,6 @@ async fn mistyped_words_of_somebody_who_is_gone_are_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn users_of_an_older_database_are_put_into_the_index() {
-    for (db, _folder) in databases() {
-        let realm = stored_realm(&db).await;
-        fill(&db, realm.id, 30).await;
-        db.write(|mut tx| {
-            tx.execute(&FORGET, &[])?;
-            tx.unaudited("as an older database is", ())
-        })
-        .await
-        .unwrap();
-        assert_eq!(index::complete(&db).await.unwrap(), 30);
-        let (query, id) = (UserQuery { search: Some("john".into()), ..UserQuery::default() }, realm.id);
-        let found = db.read(move |tx| list(tx, id, &query)).await.unwrap();
-        assert!(!found.items.is_empty());
-        assert_eq!(index::complete(&db).await.unwrap(), 0);
-    }
-}
-
-const FORGET: crate::sql::Sql =
-    crate::sql::Sql { sqlite: "DELETE FROM user_index", postgres: "DELETE FROM user_index" };
-
-#[tokio::test(flavor = "multi_thread")]
 async fn whoever_has_only_the_parts_of_a_word_is_not_found() {
     for (db, _folder) in databases() {
         let realm = stored_realm(&db).await.id;

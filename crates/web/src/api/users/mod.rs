@@ -24,7 +24,7 @@ mod views;
 use axum::{Json, http::StatusCode};
 use denizen_model::{
     UserId,
-    authenticators::RequiredAction,
+    authenticators::{AuthenticatorType, RequiredAction},
     permissions::markers::{UsersDelete, UsersRead, UsersWrite},
     users::{UserKind, UserPatch, VerificationState},
 };
@@ -99,8 +99,8 @@ struct ListUsers {
     /// Only those with a password, or only the others.
     has_password: Option<bool>,
     /// Only those with such an authenticator.
-    #[param(pattern = "^(password)$")]
-    authenticator: Option<String>,
+    #[param(inline)]
+    authenticator: Option<AuthenticatorType>,
     /// Only those linked to this provider.
     provider: Option<String>,
     /// Only those who must do this at their next sign-in.

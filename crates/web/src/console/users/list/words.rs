@@ -46,7 +46,7 @@ fn clause(filter: &Applied) -> String {
         "phone_verified" => one("phone verified", "phone not verified"),
         "has_password" => one("with a password", "without a password"),
         "authenticator" if value == "recovery_codes" => format!("with {words}"),
-        "authenticator" => format!("with {} {words}", if value == "totp" { "an" } else { "a" }),
+        "authenticator" => format!("with {} {words}", if words.starts_with(['a', 'e']) { "an" } else { "a" }),
         "provider" => format!("linked to {words}"),
         "required_action" => format!("who must {words}"),
         "last_sign_in" if value == "never" => "never signed in".to_owned(),
@@ -95,6 +95,11 @@ mod tests {
         );
         assert_eq!(filter("has_password", "false", "Has a password", "no"), "without a password");
         assert_eq!(filter("authenticator", "totp", "Authenticator", "authenticator app"), "with an authenticator app");
+        assert_eq!(filter("authenticator", "email_code", "Authenticator", "email code"), "with an email code");
+        assert_eq!(
+            filter("authenticator", "sms_code", "Authenticator", "text message code"),
+            "with a text message code"
+        );
         assert_eq!(filter("authenticator", "recovery_codes", "Authenticator", "recovery codes"), "with recovery codes");
         assert_eq!(
             filter("required_action", "configure_otp", "Required action", "set up an authenticator app"),

@@ -1,0 +1,10 @@
+-- The codes and links that come with people's addresses are marked, too, so that lists can be filtered by them. See
+-- Facet::mark: of authenticators 0xe008, the type, 0xe000; of people 0xe001, 0xe000, 0xe000.
+--sqlite: UPDATE user_index SET facets = replace(replace(replace(facets, ' ' || char(57352, 57347, 57344), ''), ' ' || char(57352, 57349, 57344), ''), ' ' || char(57352, 57348, 57344), '')
+--sqlite:   || CASE WHEN email_key <> '' THEN ' ' || char(57352, 57347, 57344) ELSE '' END
+--sqlite:   || CASE WHEN phone_key <> '' THEN ' ' || char(57352, 57348, 57344) ELSE '' END
+--sqlite:   WHERE instr(facets, char(57345, 57344, 57344)) > 0;
+--postgres: UPDATE user_index SET facets = replace(replace(replace(facets, ' ' || (chr(57352) || chr(57347) || chr(57344)), ''), ' ' || (chr(57352) || chr(57349) || chr(57344)), ''), ' ' || (chr(57352) || chr(57348) || chr(57344)), '')
+--postgres:   || CASE WHEN email_key <> '' THEN ' ' || (chr(57352) || chr(57347) || chr(57344)) ELSE '' END
+--postgres:   || CASE WHEN phone_key <> '' THEN ' ' || (chr(57352) || chr(57348) || chr(57344)) ELSE '' END
+--postgres:   WHERE strpos(facets, (chr(57345) || chr(57344) || chr(57344))) > 0;
