@@ -2,7 +2,7 @@
 
 use denizen_model::{
     RealmId,
-    users::{UserKind, UserQuery},
+    users::{UserFilters, UserKind, UserQuery},
 };
 
 use super::*;
@@ -98,6 +98,18 @@ async fn users_of_an_older_database_get_the_marks_of_their_addresses() {
             .unwrap();
             let people = marks_of_all(&db).await;
             assert_eq!(people[..4], right[..4]);
+        }
+        // Full text knows, and hears of what changes later.
+        let by_mark = || UserFilters {
+            facets: vec![(Facet::authenticator(AuthenticatorType::MagicLink), true)],
+            ..UserFilters::default()
+        };
+        for expected in [2, 0] {
+            let query = UserQuery { filters: by_mark(), limit: 10, ..UserQuery::default() };
+            let found = db.read(move |tx| list::list(tx, realm, &query)).await.unwrap();
+            let found = found.items.iter().filter(|user| user.kind == UserKind::Human).count();
+            assert_eq!(found, expected);
+            run(&db, &UNMARK, vec![Facet::authenticator(AuthenticatorType::EmailCode).mark()]).await;
         }
     }
 }

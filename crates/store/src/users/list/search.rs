@@ -19,6 +19,9 @@ const ENTRY: f64 = 1.0 / 16.0;
 /// The same where all entries of a range are gone through and tested.
 const OF_RANGE: f64 = 1.0 / 8.0;
 
+/// What it costs to go through an entry of the index of texts and marks, of all lists that are asked for.
+const LISTED: f64 = 1.0 / 128.0;
+
 /// How long a walk is.
 struct Stretch {
     /// By then as many as are wanted have been met, if luck is not bad.
@@ -116,6 +119,14 @@ impl Search {
             Some(_) => (rows as f64 * OF_RANGE) as u64 + self.sample.matches,
             None => rows,
         }
+    }
+
+    /// About so many entries of the index of texts and marks are gone through when it is asked.
+    fn listed(&self, asking: &Asking) -> f64 {
+        let asked = self.tests.iter().enumerate().filter(|(at, test)| asking.is_asked(*at) && test.is_text());
+        let lists = |test: &Test| if test.is_mark() { 1 } else { asking.parts.unwrap_or(4) };
+        let share: f64 = asked.map(|(at, test)| self.sample.share_of(at) * lists(test) as f64).sum();
+        share * self.sample.population as f64
     }
 
     /// Whether the index of the order tells who passes the tests, so that a walk reads no rows: many times quicker.
@@ -357,9 +368,10 @@ impl Search {
     pub(super) fn is_worth_asking(&self, engine: Engine, asking: &Asking, few: u64) -> bool {
         let rows = self.rows_of_index(asking);
         let unless = if self.is_narrow(engine) { self.limits.few / 4 } else { self.limits.few };
-        let step = self.step(engine);
-        // A walk may have bad luck, an index has none.
-        let walks = self.own_stretch(engine).is_some_and(|stretch| stretch.likely as f64 * step * 2.0 < rows as f64);
+        // Where steps are dear, a walk may have bad luck; an index has none.
+        let step = if self.is_narrow(engine) { ENTRY } else { self.step(engine) * 2.0 };
+        let cost = rows as f64 + self.listed(asking) * LISTED;
+        let walks = self.own_stretch(engine).is_some_and(|stretch| stretch.likely as f64 * step < cost);
         self.is_indexed() && self.sample.matches <= few && (rows <= unless || !walks)
     }
 
