@@ -229,18 +229,28 @@ fn no_list_of_users_scans_a_table() {
     let path = folder.path().join("denizen.db");
     Db::open(&Location::Sqlite(path.clone()), NOW, random()).unwrap();
     let conn = crate::conn::sqlite::open(&path, true).unwrap();
+    let mut placed = 0;
     for text in users::all_texts(Engine::Sqlite) {
         let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
         let mut rows = statement.raw_query();
+        let mut among_equals = false;
         while let Some(row) = rows.next().unwrap() {
             let step: String = row.get("detail").unwrap();
+            among_equals |= step.contains("=? AND num>?") || step.contains("=? AND num<?");
             // A subquery's rows are counted already; FTS5 is an index.
             let whole =
                 step.starts_with("SCAN user_index") || step.starts_with("SCAN i") || step.starts_with("SCAN users");
             assert!(!whole || step.contains("USING"), "{step}\n{text}");
             assert!(!step.starts_with("SCAN user_search") || step.contains("INDEX 0:M"), "{step}\n{text}");
         }
+        // Behind a place, none is passed who stands before it with the same key.
+        if text.contains("INDEXED BY user_index_by") {
+            let is_placed = text.contains("UNION ALL");
+            assert!(!text.contains(", i.num) ") && is_placed == among_equals, "{text}");
+            placed += u32::from(is_placed);
+        }
     }
+    assert!(placed > 50, "{placed}");
     let Ok(url) = std::env::var("TEST_DATABASE_URL") else { return };
     let url = fresh_schema(&url);
     Db::open(&Location::Postgres(url.clone()), NOW, random()).unwrap();

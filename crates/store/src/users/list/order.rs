@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 
 use denizen_model::{
+    authenticators::AuthenticatorType,
     pages::{CursorKey, Direction},
-    users::{UserQuery, UserSort},
+    users::{Facet, UserQuery, UserSort},
 };
 
 use super::test::Test;
@@ -121,8 +122,20 @@ impl Bounds {
     pub(super) fn after(query: &UserQuery) -> Self {
         let place = query.after.as_ref();
         let place = place.map(|place| Row { num: place.id.parse().unwrap_or(0), key: place.key.clone() });
-        Self { place, ..Self::default() }
+        Self { place: place.or_else(|| behind_those_without_number(query)), ..Self::default() }
     }
+}
+
+/// Where a list by number begins that has only those who have one: the others stand before them, and would be walked
+/// over.
+fn behind_those_without_number(query: &UserQuery) -> Option<Row> {
+    let has_number = |(facet, present): &(Facet, bool)| {
+        *present && matches!(facet, Facet::PhoneVerified(true) | Facet::Authenticator(AuthenticatorType::SmsCode))
+    };
+    let Order { sort, direction } = Order::of(query);
+    let begins = sort == UserSort::Phone && direction == Direction::Ascending;
+    (begins && query.filters.facets.iter().any(has_number))
+        .then(|| Row { num: i64::MAX, key: CursorKey::Text(String::new()) })
 }
 
 /// A number as a sort key.

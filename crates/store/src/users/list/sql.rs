@@ -225,6 +225,12 @@ impl<'q> Statement<'q> {
                 self.push(&format!(" AND {key} {beyond}= {value}"));
             }
         }
+        self.other_bounds(key, part);
+    }
+
+    /// What bounds a part but for the place that it begins behind.
+    fn other_bounds(&mut self, key: &str, part: Part<'q>) {
+        let Part { order, bounds, .. } = part;
         if let Some(cut) = &bounds.cut {
             let until = match order.direction {
                 Direction::Ascending => "<=",

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use denizen_model::{
     Timestamp, UserId,
+    authenticators::AuthenticatorType,
     pages::{CursorKey, Direction},
     text::fold,
     users::{Facet, Span, User, UserFilters, UserKind, UserQuery, UserSort, word_beginning},
@@ -160,6 +161,10 @@ fn queries() -> Vec<UserQuery> {
         },
         UserFilters {
             facets: vec![(Facet::Admin, false), (Facet::HasPassword(false), true)],
+            ..UserFilters::default()
+        },
+        UserFilters {
+            facets: vec![(Facet::authenticator(AuthenticatorType::SmsCode), true)],
             ..UserFilters::default()
         },
         UserFilters { never_signed_in: Some(true), ..UserFilters::default() },

@@ -73,17 +73,8 @@ pub(super) fn walk_statement<'q>(engine: Engine, part: Part<'q>, walk: &Walk) ->
         true => format!("SELECT {columns} FROM (SELECT c.num, c.{column} FROM ("),
         false => format!("SELECT {columns} FROM ("),
     });
-    statement.push(&format!(
-        "SELECT {} FROM user_index i {} WHERE i.realm_num = ",
-        walked.join(", "),
-        index_of(engine, order.sort)
-    ));
-    let realm = statement.value(realm_num);
-    statement.push(&realm);
-    statement.bounds("i", &format!("i.{column}"), part);
-    statement.bound_tests(part);
-    let stretch = statement.value(walk.rows);
-    statement.push(&format!(" ORDER BY i.{column} {direction}, i.num {direction} LIMIT {stretch}) AS {of}"));
+    push_entries(&mut statement, part, &walked.join(", "), walk.rows);
+    statement.push(&format!(") AS {of}"));
     let mut conditions: Vec<String> = in_index.iter().map(|test| statement.entry_test(of, test)).collect();
     if let Some(among) = among {
         let among = statement.value(among);
@@ -110,15 +101,57 @@ pub(super) fn walk_statement<'q>(engine: Engine, part: Part<'q>, walk: &Walk) ->
 }
 
 pub(super) fn beyond_statement(engine: Engine, part: Part<'_>, rows: i64) -> Statement<'_> {
-    let Part { realm_num, order, .. } = part;
-    let (column, (direction, _)) = (order.column(), order.words());
     let mut statement = Statement::new(engine);
-    let realm = statement.value(realm_num);
+    statement.push("SELECT num FROM (");
+    push_entries(&mut statement, part, "num", rows.saturating_add(1));
+    let rows = statement.value(rows);
+    statement.push(&format!(") AS s LIMIT 1 OFFSET {rows}"));
     statement
-        .push(&format!("SELECT i.num FROM user_index i {} WHERE i.realm_num = {realm}", index_of(engine, order.sort)));
-    statement.bounds("i", &format!("i.{column}"), part);
+}
+
+/// The entries of an order's index that a walk passes: these columns of so many.
+fn push_entries<'q>(statement: &mut Statement<'q>, part: Part<'q>, columns: &str, rows: i64) {
+    let place = part.bounds.place.as_ref().filter(|place| !part.is_beyond(place));
+    let Some(place) = place.filter(|_| statement.engine == Engine::Sqlite) else {
+        return push_stretch(statement, part, columns, rows, None);
+    };
+    // SQLite looks for a pair by its key alone, and would pass all before the place who have the same: those who have
+    // it, then those beyond.
+    statement.push("SELECT * FROM (");
+    push_stretch(statement, part, columns, rows, Some((place, true)));
+    statement.push(") UNION ALL SELECT * FROM (");
+    push_stretch(statement, part, columns, rows, Some((place, false)));
+    let rows = statement.value(rows);
+    statement.push(&format!(") LIMIT {rows}"));
+}
+
+/// As [`push_entries`], of what an index finds in one stretch. Of a place, those behind it with its key, or with others.
+fn push_stretch<'q>(
+    statement: &mut Statement<'q>,
+    part: Part<'q>,
+    columns: &str,
+    rows: i64,
+    place: Option<(&'q Row, bool)>,
+) {
+    let order = part.order;
+    let (column, (direction, beyond)) = (format!("i.{}", order.column()), order.words());
+    let realm = statement.value(part.realm_num);
+    let index = index_of(statement.engine, order.sort);
+    statement.push(&format!("SELECT {columns} FROM user_index i {index} WHERE i.realm_num = {realm}"));
+    match place {
+        Some((place, same)) => {
+            let key = statement.key(&place.key);
+            if same {
+                let num = statement.value(place.num);
+                statement.push(&format!(" AND {column} = {key} AND i.num {beyond} {num}"));
+            } else {
+                statement.push(&format!(" AND {column} {beyond} {key}"));
+            }
+            statement.other_bounds(&column, part);
+        }
+        None => statement.bounds("i", &column, part),
+    }
     statement.bound_tests(part);
     let rows = statement.value(rows);
-    statement.push(&format!(" ORDER BY i.{column} {direction}, i.num {direction} LIMIT 1 OFFSET {rows}"));
-    statement
+    statement.push(&format!(" ORDER BY {column} {direction}, i.num {direction} LIMIT {rows}"));
 }
