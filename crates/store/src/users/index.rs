@@ -161,7 +161,7 @@ pub fn reindex_in(tx: &mut WriteTx<'_>, context: &IndexContext, realm: RealmId, 
     put(tx, context, &user, &held)
 }
 
-/// What a user holds besides the record.
+/// What a user holds besides the record; what comes with an address, the record itself says.
 pub(crate) fn held(tx: &mut ReadTx<'_>, realm: RealmId, id: UserId) -> Result<Vec<Facet>> {
     tx.list(&HELD, params![id, realm], |row| {
         let kind = row.text("kind")?;
