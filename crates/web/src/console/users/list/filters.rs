@@ -63,13 +63,13 @@ struct Days {
     until: String,
 }
 
-/// The groups, in the order people look for them.
+/// The groups, in the order people look for them, by which two columns are about as long.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Account", &["status", "kind", "locked", "admin"]),
     ("Access", &["role", "group", "organization"]),
+    ("Time", &["last_sign_in", "created"]),
     ("Verification", &["email_verified", "phone_verified"]),
     ("Sign-in", &["has_password", "authenticator", "provider", "required_action"]),
-    ("Time", &["last_sign_in", "created"]),
     ("Reference and attributes", &["reference"]),
 ];
 
