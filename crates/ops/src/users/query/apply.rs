@@ -124,14 +124,14 @@ fn apply_one_of(tx: &mut ReadTx<'_>, realm: RealmId, filters: &mut UserFilters, 
     let facet = match name {
         "kind" => UserKind::from_name(value).map(Facet::Kind),
         "status" => Some(Facet::Enabled(value == "active")),
-        "authenticator" => match AuthenticatorType::from_name(value) {
-            // An address alone is none, where the realm has no use for what comes with it.
-            Some(kind) if kind.comes_with_address() && !realms::get(tx, realm)?.settings.uses(kind) => {
-                filters.nobody = true;
-                None
+        "authenticator" => {
+            let kind = AuthenticatorType::from_name(value);
+            if let Some(kind) = kind.filter(|kind| kind.comes_with_address()) {
+                // An address alone is none, where the realm has no use for what comes with it.
+                filters.nobody |= !realms::get(tx, realm)?.settings.uses(kind);
             }
-            kind => kind.map(Facet::authenticator),
-        },
+            kind.map(Facet::authenticator)
+        }
         _ => RequiredAction::from_name(value).map(Facet::RequiredAction),
     };
     filters.facets.extend(facet.map(|facet| (facet, true)));

@@ -180,6 +180,14 @@ async fn whoever_is_found_by_an_authenticator_has_it_on_the_profile() {
             assert_eq!(place.found(&format!("authenticator={kind}")).await, shown, "{kind} with {settings}");
         }
     }
+    // Another realm's settings are nothing to this one; and an export of nobody is not one of everybody.
+    place.post("/realms", json!({"slug": "other", "display_name": "Other"})).await;
+    place.patch("/realms/other/settings", json!({"sign_in_methods": ["password", "magic_link"]})).await;
+    assert!(place.found("authenticator=magic_link").await.is_empty());
+    for (kind, lines) in [("magic_link", 1), ("email_code", 4)] {
+        let export = place.get(&format!("{USERS}/export?format=csv&authenticator={kind}")).await;
+        assert_eq!(export.as_str().unwrap().lines().count(), lines, "{kind}: {export}");
+    }
     // What was switched off is still there; what came with an address goes with it.
     let (ana, cleo) = (place.of("Ana"), place.of("Cleo"));
     let listed = place.get(&format!("{ana}/authenticators")).await;
