@@ -86,7 +86,7 @@ const LIMITS: Limits = Limits {
     walked_at_most: 20_000,
     walked_at_most_postgres: 10_000,
     walked_narrow: 120_000,
-    walked_narrow_postgres: 40_000,
+    walked_narrow_postgres: 64_000,
     sorted_at_most: 60_000,
     found_rather_than_walked: 20_000,
 };

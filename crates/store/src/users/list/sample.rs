@@ -7,7 +7,7 @@ use super::{
     sql::{self, Sampled},
     test::Test,
 };
-use crate::{error::Result, tx::ReadTx};
+use crate::{conn::Engine, error::Result, tx::ReadTx};
 
 /// So many rows that pass all tests tell how many users do.
 const TELLING: f64 = 10.0;
@@ -38,35 +38,55 @@ impl Sample {
     ) -> Result<Self> {
         // What else is looked for makes up for fewer parts of each word.
         let parts = if tests.len() > 1 { 2 } else { 4 };
-        // Nearly everybody lacks what no index is asked for.
-        let matches = if tests.iter().any(Test::is_indexed) { 0 } else { population };
-        let mut sample = Self { population, rows: Vec::new(), before: 0, matches, parts: Some(parts) };
+        let mut sample = Self::none(population, tests, Some(parts));
         if population <= small {
             return Ok(sample);
         }
         sample.parts = None;
-        let mut rows = sql::sample(tx, realm_num, order, tests, parts)?;
+        let rows = sql::sample(tx, realm_num, order, tests, parts)?;
         // A realm with few of the sampled rows is small beside the others: the index knows.
         if (rows.len() as u64) < small / 30 {
             return Ok(sample);
         }
+        sample.tell(rows, tests, tx.engine(), parts);
+        sample.put_in_order(order, bounds);
+        Ok(sample)
+    }
+
+    fn none(population: u64, tests: &[Test], parts: Option<usize>) -> Self {
+        // Nearly everybody lacks what no index is asked for.
+        let matches = if tests.iter().any(Test::is_indexed) { 0 } else { population };
+        Self { population, rows: Vec::new(), before: 0, matches, parts }
+    }
+
+    /// What these rows of it tell.
+    fn tell(&mut self, rows: Vec<Sampled>, tests: &[Test], engine: Engine, parts: usize) {
         // What few rows say by themselves is little; as far as they do not tell, the tests are taken for independent.
         let all = share(&rows, |passed| passed.iter().all(|passed| *passed));
         let each = |at: usize| share(&rows, |passed| passed.get(at) == Some(&true));
         let independent = (0..tests.len()).map(each).product::<f64>();
         let told = (all * rows.len() as f64 / TELLING).min(1.0);
-        sample.matches = ((told * all + (1.0 - told) * independent) * population as f64) as u64;
-        let engine = tx.engine();
+        self.matches = ((told * all + (1.0 - told) * independent) * self.population as f64) as u64;
         let has_words = |sampled: &&Sampled| {
             sampled.passed.iter().zip(tests).all(|(passed, test)| *passed || !test.has_parts(engine))
         };
         let in_parts = rows.iter().filter(|sampled| sampled.in_parts).count();
-        sample.parts = (in_parts <= rows.iter().filter(has_words).count() * 2 + 1).then_some(parts);
-        rows.sort_unstable_by(|a, b| order.compare(&a.row, &b.row));
+        self.parts = (in_parts <= rows.iter().filter(has_words).count() * 2 + 1).then_some(parts);
+        self.rows = rows;
+    }
+
+    fn put_in_order(&mut self, order: Order, bounds: &Bounds) {
+        self.rows.sort_unstable_by(|a, b| order.compare(&a.row, &b.row));
         let is_before = |row: &Sampled| bounds.place.as_ref().is_some_and(|place| !order.is_beyond(&row.row, place));
-        sample.before = rows.partition_point(is_before);
-        sample.rows = rows;
-        Ok(sample)
+        self.before = self.rows.partition_point(is_before);
+    }
+
+    /// A sample of these rows, at the beginning of an order.
+    #[cfg(test)]
+    pub(super) fn of(population: u64, rows: Vec<Sampled>, tests: &[Test], engine: Engine) -> Self {
+        let mut sample = Self::none(population, tests, None);
+        sample.tell(rows, tests, engine, 2);
+        sample
     }
 
     /// Those of its rows that the page asked for may begin with, in the order asked for.

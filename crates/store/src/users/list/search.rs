@@ -14,10 +14,19 @@ use super::{
 };
 use crate::{conn::Engine, error::Result, tx::ReadTx};
 
+#[cfg(test)]
+mod tests;
+
 /// What an entry of an index costs, where reading a row costs one.
 const ENTRY: f64 = 1.0 / 16.0;
 /// The same where all entries of a range are gone through and tested.
 const OF_RANGE: f64 = 1.0 / 8.0;
+
+/// A walk's length is reckoned with bad luck, and its rows are side by side: this much of it is what it costs on
+/// average, beside rows that an index finds all over the table.
+const LUCK: f64 = 0.3;
+/// The same where the length is a guess.
+const LUCK_UNTOLD: f64 = 0.5;
 
 /// What it costs to go through an entry of the index of texts and marks, of all lists that are asked for.
 const LISTED: f64 = 1.0 / 128.0;
@@ -28,6 +37,8 @@ struct Stretch {
     likely: i64,
     /// Where it is given up.
     most: i64,
+    /// Whether the sample has met matches there, so that this is no guess.
+    told: bool,
 }
 
 /// A search under way.
@@ -117,7 +128,8 @@ impl Search {
         let rows = (share * self.sample.population as f64) as u64;
         match asking.along {
             Some(_) => (rows as f64 * OF_RANGE) as u64 + self.sample.matches,
-            None => rows,
+            // Where the sample has too few to tell, the estimate has more in it than they.
+            None => rows.max(self.sample.matches),
         }
     }
 
@@ -140,15 +152,18 @@ impl Search {
         let in_index = |at: usize| self.tests.get(at).is_some_and(|test| test.is_in_index_of(engine, self.order.sort));
         match engine {
             _ if self.is_narrow(engine) => ENTRY,
-            Engine::Sqlite => 0.2 + 0.8 * self.sample.share_of_all(in_index),
+            Engine::Sqlite => 0.1 + 0.9 * self.sample.share_of_all(in_index),
             Engine::Postgres => 1.0,
         }
     }
 
     fn walked_narrow(&self, engine: Engine) -> i64 {
         match engine {
-            Engine::Sqlite => self.limits.walked_narrow,
-            Engine::Postgres => self.limits.walked_narrow_postgres,
+            // What its index finds may be many more than match.
+            Engine::Postgres if self.rows_of_index(&self.asking(engine)) <= self.limits.sorted_at_most => {
+                self.limits.walked_narrow_postgres
+            }
+            _ => self.limits.walked_narrow,
         }
     }
 
@@ -248,11 +263,12 @@ impl Search {
         // Close to the end of the list whatever is left is walked over.
         let (each, beyond) = (self.sample.each(), self.sample.beyond());
         if beyond.len() < self.sample.rows.len() && self.left() <= most.unsigned_abs() / 2 {
-            return Some(Stretch { likely: most, most });
+            return Some(Stretch { likely: most, most, told: false });
         }
         let within = self.within();
         let matching = |passed: &&Vec<bool>| passed.iter().all(|passed| *passed);
         let matches = within.iter().filter(|passed| matching(passed)).count();
+        let told = matches >= 3;
         let mut share = matches as f64 / within.len() as f64;
         if within.len() == beyond.len() {
             // What the whole sample tells holds here, too, unless these are remarkably few or many.
@@ -272,16 +288,16 @@ impl Search {
         let before = within.iter().take_while(|passed| !matching(passed)).count();
         let chance = (1.0 - share).powf(before as f64);
         if !cheap {
-            return (chance >= 0.001 && likely <= most).then(|| Stretch { likely, most: likely.max(most / 100) });
+            return (chance >= 0.001 && likely <= most).then(|| Stretch { likely, most: likely.max(most / 100), told });
         }
         // The sample has one so far away.
         let first = (before as u64).saturating_mul(each).cast_signed();
         let late = chance < 0.02;
         let likely = if late { first.saturating_add(likely) } else { likely };
         if matches > 0 && first <= most {
-            return Some(Stretch { likely, most });
+            return Some(Stretch { likely, most, told });
         }
-        (likely <= most).then(|| Stretch { likely, most: most.min(likely.saturating_mul(2)) })
+        (likely <= most).then(|| Stretch { likely, most: most.min(likely.saturating_mul(2)), told })
     }
 
     /// A key up to which there are more than enough matches, by the sample, and about how many users.
@@ -367,12 +383,14 @@ impl Search {
     /// Whether the index is asked for all matches: it has few, and a walk would not be shorter.
     pub(super) fn is_worth_asking(&self, engine: Engine, asking: &Asking, few: u64) -> bool {
         let rows = self.rows_of_index(asking);
-        let unless = if self.is_narrow(engine) { self.limits.few / 4 } else { self.limits.few };
-        // Where steps are dear, a walk may have bad luck; an index has none.
-        let step = if self.is_narrow(engine) { ENTRY } else { self.step(engine) * 2.0 };
         let cost = rows as f64 + self.listed(asking) * LISTED;
-        let walks = self.own_stretch(engine).is_some_and(|stretch| stretch.likely as f64 * step < cost);
-        self.is_indexed() && self.sample.matches <= few && (rows <= unless || !walks)
+        let walks = self.own_stretch(engine).is_some_and(|stretch| {
+            // In orders of texts those with a word stand together, and who knows where.
+            let tried = !self.order.is_textual() && stretch.likely <= self.limits.walked_narrow / 2;
+            let luck = if stretch.told { LUCK } else { LUCK_UNTOLD };
+            (stretch.told || tried) && stretch.likely as f64 * self.step(engine) * luck < cost
+        });
+        self.is_indexed() && self.sample.matches <= few && (rows <= self.limits.few / 4 || !walks)
     }
 
     /// The rows, unless they are more than few after all.

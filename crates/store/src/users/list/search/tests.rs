@@ -1,0 +1,78 @@
+//! Which way is chosen, by what a sample has met. Samples of the same users differ; the ways must not be worlds apart.
+
+use denizen_model::{
+    pages::{CursorKey, Direction},
+    users::{Facet, UserKind, UserSort},
+};
+
+use super::{super::sql::Sampled, *};
+
+const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
+
+/// A search of a million, of whom a sample of 1,000 has met so many in each thousand who pass the tests, each alone and
+/// both.
+fn search(sort: UserSort, tests: [Test; 2], [one, other, both]: [usize; 3], engine: Engine) -> Search {
+    let rows = (0..1000).map(|n: usize| {
+        // Spread over the whole order, those who pass both among the others.
+        let place = n * 383 % 1000;
+        let passed = vec![place < one, place < both || (one..one + other - both).contains(&place)];
+        let row = Row { num: i64::try_from(n).unwrap(), key: CursorKey::Number(i64::try_from(n).unwrap()) };
+        Sampled { row, passed, in_parts: place < one }
+    });
+    let sample = Sample::of(1_000_000, rows.collect(), &tests, engine);
+    let order = Order { sort, direction: Direction::Ascending };
+    Search { realm_num: 1, order, tests: tests.into(), sample, wanted: 51, limits: super::super::LIMITS }
+}
+
+fn is_asked(search: &Search, engine: Engine) -> bool {
+    search.is_worth_asking(engine, &search.asking(engine), search.limits.few)
+}
+
+fn mark(facet: &Facet) -> Test {
+    Test::Facet { mark: facet.mark(), present: true }
+}
+
+fn word() -> Test {
+    Test::contains("gonzalez")
+}
+
+#[test]
+fn a_short_walk_is_made_though_the_sample_has_met_hardly_anybody() {
+    for engine in ENGINES {
+        for both in 0..8 {
+            let tests = [mark(&Facet::Kind(UserKind::Machine)), mark(&Facet::Enabled(false))];
+            let search = search(UserSort::CreatedAt, tests, [60, 60, both], engine);
+            assert!(!is_asked(&search, engine), "{engine:?} {both}");
+        }
+    }
+}
+
+#[test]
+fn an_index_is_asked_rather_than_a_long_walk_tried_on_a_guess() {
+    for engine in ENGINES {
+        for both in 0..2 {
+            let week = Test::Within { column: "last_sign_in_at", from: 1, until: 2 };
+            let search =
+                search(UserSort::CreatedAt, [mark(&Facet::Kind(UserKind::Machine)), week], [10, 55, both], engine);
+            assert!(is_asked(&search, engine), "{engine:?} {both}");
+        }
+    }
+}
+
+#[test]
+fn in_an_order_of_texts_those_with_a_word_are_not_looked_for_on_a_guess() {
+    for engine in ENGINES {
+        let by = |sort| search(sort, [word(), mark(&Facet::Enabled(false))], [45, 60, 1], engine);
+        assert!(is_asked(&by(UserSort::Name), engine), "{engine:?}");
+        assert!(!is_asked(&by(UserSort::CreatedAt), engine), "{engine:?}");
+    }
+}
+
+#[test]
+fn no_index_is_thought_to_find_fewer_than_match() {
+    for engine in ENGINES {
+        let search = search(UserSort::CreatedAt, [word(), mark(&Facet::Enabled(false))], [45, 60, 0], engine);
+        assert!((2690..=2700).contains(&search.sample.matches));
+        assert_eq!(search.rows_of_index(&search.asking(engine)), search.sample.matches, "{engine:?}");
+    }
+}
