@@ -263,7 +263,7 @@ impl Search {
         // Close to the end of the list whatever is left is walked over.
         let (each, beyond) = (self.sample.each(), self.sample.beyond());
         if beyond.len() < self.sample.rows.len() && self.left() <= most.unsigned_abs() / 2 {
-            return Some(Stretch { likely: most, most, told: false });
+            return Some(Stretch { likely: most, most, told: true });
         }
         let within = self.within();
         let matching = |passed: &&Vec<bool>| passed.iter().all(|passed| *passed);
