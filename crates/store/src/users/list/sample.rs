@@ -81,11 +81,19 @@ impl Sample {
         self.before = self.rows.partition_point(is_before);
     }
 
-    /// A sample of these rows, at the beginning of an order.
+    /// A sample of these rows.
     #[cfg(test)]
-    pub(super) fn of(population: u64, rows: Vec<Sampled>, tests: &[Test], engine: Engine) -> Self {
+    pub(super) fn of(
+        population: u64,
+        rows: Vec<Sampled>,
+        order: Order,
+        bounds: &Bounds,
+        tests: &[Test],
+        engine: Engine,
+    ) -> Self {
         let mut sample = Self::none(population, tests, None);
         sample.tell(rows, tests, engine, 2);
+        sample.put_in_order(order, bounds);
         sample
     }
 

@@ -37,7 +37,7 @@ struct Stretch {
     likely: i64,
     /// Where it is given up.
     most: i64,
-    /// Whether the sample has met matches there, so that this is no guess.
+    /// Whether this is no guess: the sample has met matches there, or so little is left that all of it is walked.
     told: bool,
 }
 

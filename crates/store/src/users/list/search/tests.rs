@@ -11,7 +11,20 @@ const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
 /// A search of a million, of whom a sample of 1,000 has met so many in each thousand who pass the tests, each alone and
 /// both.
-fn search(sort: UserSort, tests: [Test; 2], [one, other, both]: [usize; 3], engine: Engine) -> Search {
+fn search(sort: UserSort, tests: [Test; 2], met: [usize; 3], engine: Engine) -> Search {
+    search_behind(0, sort, tests, met, engine)
+}
+
+/// The same behind so many thousandths of the order.
+fn search_behind(
+    place: i64,
+    sort: UserSort,
+    tests: [Test; 2],
+    [one, other, both]: [usize; 3],
+    engine: Engine,
+) -> Search {
+    let bounds =
+        Bounds { place: (place > 0).then_some(Row { num: place, key: CursorKey::Number(place) }), ..Bounds::default() };
     let rows = (0..1000).map(|n: usize| {
         // Spread over the whole order, those who pass both among the others.
         let place = n * 383 % 1000;
@@ -19,8 +32,8 @@ fn search(sort: UserSort, tests: [Test; 2], [one, other, both]: [usize; 3], engi
         let row = Row { num: i64::try_from(n).unwrap(), key: CursorKey::Number(i64::try_from(n).unwrap()) };
         Sampled { row, passed, in_parts: place < one }
     });
-    let sample = Sample::of(1_000_000, rows.collect(), &tests, engine);
     let order = Order { sort, direction: Direction::Ascending };
+    let sample = Sample::of(1_000_000, rows.collect(), order, &bounds, &tests, engine);
     Search { realm_num: 1, order, tests: tests.into(), sample, wanted: 51, limits: super::super::LIMITS }
 }
 
@@ -65,6 +78,16 @@ fn in_an_order_of_texts_those_with_a_word_are_not_looked_for_on_a_guess() {
         let by = |sort| search(sort, [word(), mark(&Facet::Enabled(false))], [45, 60, 1], engine);
         assert!(is_asked(&by(UserSort::Name), engine), "{engine:?}");
         assert!(!is_asked(&by(UserSort::CreatedAt), engine), "{engine:?}");
+    }
+}
+
+#[test]
+fn what_is_left_at_the_end_is_walked() {
+    for engine in ENGINES {
+        let week = Test::Within { column: "last_sign_in_at", from: 1, until: 2 };
+        let tests = [mark(&Facet::Enabled(false)), week];
+        let search = search_behind(990, UserSort::CreatedAt, tests, [180, 27, 5], engine);
+        assert!(!is_asked(&search, engine), "{engine:?}");
     }
 }
 
