@@ -17,23 +17,24 @@ use crate::{conn::Engine, error::Result, tx::ReadTx};
 #[cfg(test)]
 mod tests;
 
-/// What an entry of an index costs, where reading a row costs one.
-const ENTRY: f64 = 1.0 / 16.0;
+/// What a step to the next entry of an index and a test of it cost, where reading a row costs one.
+const ENTRY: f64 = 1.0 / 6.0;
+/// The same on PostgreSQL where words are looked for in it.
+const ENTRY_WITH_WORDS: f64 = 0.35;
 /// The same where all entries of a range are gone through and tested.
 const OF_RANGE: f64 = 1.0 / 8.0;
 
-/// A walk's length is reckoned with bad luck, and its rows are side by side: this much of it is what it costs on
-/// average, beside rows that an index finds all over the table.
-const LUCK: f64 = 0.3;
-/// The same where the length is a guess.
-const LUCK_UNTOLD: f64 = 0.5;
+/// A walk's length is reckoned with bad luck: this much of it is walked on average.
+const LUCK: f64 = 0.5;
 
 /// What it costs to go through an entry of the index of texts and marks, of all lists that are asked for.
 const LISTED: f64 = 1.0 / 128.0;
+/// The same on PostgreSQL.
+const LISTED_POSTGRES: f64 = 1.0 / 30.0;
 
 /// How long a walk is.
 struct Stretch {
-    /// By then as many as are wanted have been met, if luck is not bad.
+    /// By then as many as are wanted have been met, if luck is not bad, or the end.
     likely: i64,
     /// Where it is given up.
     most: i64,
@@ -146,15 +147,33 @@ impl Search {
         self.tests.iter().all(|test| test.is_in_index_of(engine, self.order.sort))
     }
 
+    /// Whether words are looked for.
+    fn has_words(&self) -> bool {
+        self.tests.iter().any(|test| test.is_text() && !test.is_mark())
+    }
+
+    /// Whether those who pass stand together in the order, and who knows where: in orders of texts those with a word do.
+    fn come_together(&self) -> bool {
+        self.order.is_textual() && self.has_words()
+    }
+
     /// What a step along the order costs, where reading a row costs one: little for an entry of the index, and for those
     /// that pass what it tells, the row. PostgreSQL reads each row unless the index tells all that is asked.
     fn step(&self, engine: Engine) -> f64 {
         let in_index = |at: usize| self.tests.get(at).is_some_and(|test| test.is_in_index_of(engine, self.order.sort));
         match engine {
+            Engine::Postgres if self.is_narrow(engine) && self.has_words() => ENTRY_WITH_WORDS,
             _ if self.is_narrow(engine) => ENTRY,
-            Engine::Sqlite => 0.1 + 0.9 * self.sample.share_of_all(in_index),
+            Engine::Sqlite => ENTRY + (1.0 - ENTRY) * self.sample.share_of_all(in_index),
             Engine::Postgres => 1.0,
         }
+    }
+
+    /// What a walk costs, where reading a row costs one.
+    fn cost_of(&self, engine: Engine, stretch: &Stretch) -> f64 {
+        // Those who stand together are met late or all at once.
+        let luck = if self.come_together() { 1.0 } else { LUCK };
+        stretch.likely as f64 * self.step(engine) * luck
     }
 
     fn walked_narrow(&self, engine: Engine) -> i64 {
@@ -189,19 +208,20 @@ impl Search {
         };
         // Up to where the sample has enough of them, where that is not dearer than to find them all. Else a try is
         // cheap beside sorting so many.
+        let tried = !many && !self.come_together();
         let at_least = match engine {
             Engine::Postgres if narrow => self
                 .cut()
                 .map(|(_, left)| left)
                 .filter(|left| *left < found * 3 && *left < 3 * rows.unsigned_abs())
                 .map(u64::cast_signed)
-                .or_else(|| (!many && found > self.limits.found_rather_than_walked).then_some(rows / 4)),
+                .or_else(|| (tried && found > self.limits.found_rather_than_walked).then_some(rows / 4)),
             _ => None,
         };
         if let Some(stretch) = self.own_stretch(engine) {
             let (step, likely) = (self.step(engine), stretch.likely as f64);
             // Where the index tells a part, few rows are read before as many as are wanted have been met.
-            let short = step < 0.9 && likely * step * 2.0 <= self.limits.walked_at_most as f64;
+            let short = narrow || (step < 0.9 && likely * step * 2.0 <= self.limits.walked_at_most as f64);
             let shorter = |(_, found): &(Walk, u64)| short || likely * step * 8.0 < *found as f64;
             if among.as_ref().is_none_or(shorter) {
                 let rows = match (narrow, engine) {
@@ -212,6 +232,8 @@ impl Search {
                 };
                 walks.push(Walk { rows: rows.max(at_least.unwrap_or(0)), among: None });
             }
+        } else if self.is_tried(engine, found) {
+            walks.push(Walk { rows, among: None });
         } else if let Some(rows) = at_least {
             walks.push(Walk { rows, among: None });
         }
@@ -220,6 +242,12 @@ impl Search {
             walks.push(Walk { rows, among: None });
         }
         walks
+    }
+
+    /// Whether a walk is tried before so many are found, even if the sample says that matches come late: that costs less.
+    /// In orders of texts matches often do.
+    fn is_tried(&self, engine: Engine, found: u64) -> bool {
+        self.is_narrow(engine) && !self.order.is_textual() && found > self.limits.found_rather_than_walked
     }
 
     /// A walk among those whom SQLite's full text finds, and how many these are: its steps are cheap, but all of them
@@ -262,8 +290,9 @@ impl Search {
     fn stretch(&self, most: i64, cheap: bool) -> Option<Stretch> {
         // Close to the end of the list whatever is left is walked over.
         let (each, beyond) = (self.sample.each(), self.sample.beyond());
-        if beyond.len() < self.sample.rows.len() && self.left() <= most.unsigned_abs() / 2 {
-            return Some(Stretch { likely: most, most, told: true });
+        let left = self.left();
+        if beyond.len() < self.sample.rows.len() && left <= most.unsigned_abs() / 2 {
+            return Some(Stretch { likely: left.cast_signed(), most, told: true });
         }
         let within = self.within();
         let matching = |passed: &&Vec<bool>| passed.iter().all(|passed| *passed);
@@ -311,8 +340,12 @@ impl Search {
         let mut matching = (0..beyond.len()).filter(matches);
         let (first, second) = (matching.next()?, matching.next()?);
         // Half way between the first two that the sample has there are, all but surely, as many as are wanted, if each
-        // stands for many.
-        let enough = if each < wanted * 8 { matching.next()? } else { usize::midpoint(first, second) };
+        // stands for many and they do not stand together.
+        let enough = match each {
+            each if each < wanted * 8 => matching.next()?,
+            _ if self.come_together() => second,
+            _ => usize::midpoint(first, second),
+        };
         beyond.get(enough).map(|sampled| (sampled.row.key.clone(), each * (enough as u64 + 1)))
     }
 
@@ -383,13 +416,13 @@ impl Search {
     /// Whether the index is asked for all matches: it has few, and a walk would not be shorter.
     pub(super) fn is_worth_asking(&self, engine: Engine, asking: &Asking, few: u64) -> bool {
         let rows = self.rows_of_index(asking);
-        let cost = rows as f64 + self.listed(asking) * LISTED;
+        let listed = if engine == Engine::Postgres { LISTED_POSTGRES } else { LISTED };
+        let cost = rows as f64 + self.listed(asking) * listed;
         let walks = self.own_stretch(engine).is_some_and(|stretch| {
-            // In orders of texts those with a word stand together, and who knows where.
-            let tried = !self.order.is_textual() && stretch.likely <= self.limits.walked_narrow / 2;
-            let luck = if stretch.told { LUCK } else { LUCK_UNTOLD };
-            (stretch.told || tried) && stretch.likely as f64 * self.step(engine) * luck < cost
+            let tried = !self.come_together() && stretch.likely <= self.limits.walked_narrow / 2;
+            (stretch.told || tried) && self.cost_of(engine, &stretch) < cost
         });
+        let walks = walks || self.is_tried(engine, rows);
         self.is_indexed() && self.sample.matches <= few && (rows <= self.limits.few / 4 || !walks)
     }
 

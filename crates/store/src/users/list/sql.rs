@@ -26,6 +26,9 @@ use crate::{
     value::{self, Value},
 };
 
+/// What SQLite's index of keys has.
+const KEYS: [&str; 6] = ["num", "created_at", "last_sign_in_at", "admin_rank", "name_key", "email_key"];
+
 struct Statement<'q> {
     engine: Engine,
     text: String,
@@ -162,8 +165,8 @@ impl<'q> Statement<'q> {
         }
     }
 
-    /// The tables and conditions by which the index finds those who pass all tests.
-    fn push_index(&mut self, realm_num: i64, tests: &'q [Test], asking: &Asking) {
+    /// The tables and conditions by which the index finds those who pass all tests; of whom these columns are read.
+    fn push_index(&mut self, realm_num: i64, tests: &'q [Test], asking: &Asking, read: &[&str]) {
         let matched = asking.matched(self.engine, realm_num, tests);
         let by_text = matched.is_some();
         let parts_of =
@@ -179,7 +182,8 @@ impl<'q> Statement<'q> {
             // index found.
             let found = self.value(matched);
             // Where keys are enough, they are read from an index of nothing else.
-            let keys = conditions.iter().all(|(_, test, _)| test.is_about_keys());
+            let keys = read.iter().all(|column| KEYS.contains(column))
+                && conditions.iter().all(|(_, test, _)| test.is_about_keys());
             let keys = if keys { "INDEXED BY user_index_keys" } else { "" };
             self.push(&format!(
                 " FROM user_search CROSS JOIN user_index i {keys} ON i.num = user_search.rowid WHERE user_search MATCH {found} AND "

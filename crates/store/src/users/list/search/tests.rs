@@ -23,14 +23,27 @@ fn search_behind(
     [one, other, both]: [usize; 3],
     engine: Engine,
 ) -> Search {
+    search_where(place, sort, tests, engine, |n| {
+        // Spread over the whole order, those who pass both among the others.
+        let place = n * 383 % 1000;
+        [place < one, place < both || (one..one + other - both).contains(&place)]
+    })
+}
+
+/// The same where this tells which tests the row at each thousandth passes.
+fn search_where(
+    place: i64,
+    sort: UserSort,
+    tests: [Test; 2],
+    engine: Engine,
+    passed: impl Fn(usize) -> [bool; 2],
+) -> Search {
     let bounds =
         Bounds { place: (place > 0).then_some(Row { num: place, key: CursorKey::Number(place) }), ..Bounds::default() };
     let rows = (0..1000).map(|n: usize| {
-        // Spread over the whole order, those who pass both among the others.
-        let place = n * 383 % 1000;
-        let passed = vec![place < one, place < both || (one..one + other - both).contains(&place)];
+        let passed = passed(n);
         let row = Row { num: i64::try_from(n).unwrap(), key: CursorKey::Number(i64::try_from(n).unwrap()) };
-        Sampled { row, passed, in_parts: place < one }
+        Sampled { row, passed: passed.into(), in_parts: passed[0] }
     });
     let order = Order { sort, direction: Direction::Ascending };
     let sample = Sample::of(1_000_000, rows.collect(), order, &bounds, &tests, engine);
@@ -75,9 +88,41 @@ fn an_index_is_asked_rather_than_a_long_walk_tried_on_a_guess() {
 #[test]
 fn in_an_order_of_texts_those_with_a_word_are_not_looked_for_on_a_guess() {
     for engine in ENGINES {
-        let by = |sort| search(sort, [word(), mark(&Facet::Enabled(false))], [45, 60, 1], engine);
+        let by = |sort| search(sort, [word(), mark(&Facet::Enabled(false))], [45, 100, 1], engine);
         assert!(is_asked(&by(UserSort::Name), engine), "{engine:?}");
         assert!(!is_asked(&by(UserSort::CreatedAt), engine), "{engine:?}");
+    }
+}
+
+#[test]
+fn in_an_order_of_texts_those_with_marks_alone_are_looked_for_on_a_guess() {
+    for both in 0..3 {
+        let week = Test::Within { column: "last_sign_in_at", from: 1, until: 2 };
+        let search = search(UserSort::Name, [mark(&Facet::Enabled(false)), week], [120, 30, both], Engine::Postgres);
+        assert!(!is_asked(&search, Engine::Postgres), "{both}");
+    }
+}
+
+#[test]
+fn words_are_not_looked_for_on_a_walk_that_costs_more_than_asking() {
+    let by = |both| {
+        let tests = [word(), mark(&Facet::Enabled(false))];
+        search(UserSort::CreatedAt, tests, [45, 25, both], Engine::Postgres)
+    };
+    assert!(is_asked(&by(3), Engine::Postgres));
+    assert!(!is_asked(&by(9), Engine::Postgres));
+}
+
+#[test]
+fn before_so_many_are_found_a_walk_is_tried_though_the_sample_has_matches_far_away() {
+    for engine in ENGINES {
+        let never = Test::Within { column: "last_sign_in_at", from: 0, until: 1 };
+        let tests = [mark(&Facet::Enabled(false)), never];
+        let search = search_where(0, UserSort::CreatedAt, tests, engine, |n| [n % 40 == 0, n >= 790]);
+        assert!(search.sample.matches > 0 && search.sample.matches <= search.limits.few);
+        assert!(search.rows_of_index(&search.asking(engine)) > search.limits.found_rather_than_walked);
+        assert!(!is_asked(&search, engine), "{engine:?}");
+        assert!(search.walks(engine).first().is_some_and(|walk| walk.among.is_none()), "{engine:?}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! What indexes find: all of it, the first of it, how much of it.
 
-use super::{Asking, Part, Statement, beyond, selected};
+use super::{Asking, Part, Statement, beyond, read_columns, selected};
 use crate::{
     conn::Engine,
     error::Result,
@@ -34,7 +34,7 @@ pub(super) fn found_statement<'q>(
 ) -> Statement<'q> {
     let mut statement = Statement::new(engine);
     statement.push(&format!("SELECT {}", selected("i", order)));
-    statement.push_index(realm_num, tests, asking);
+    statement.push_index(realm_num, tests, asking, &read_columns(order));
     let limit = statement.value(wanted);
     statement.push(&format!(" LIMIT {limit}"));
     statement
@@ -81,7 +81,8 @@ pub(super) fn ranked_statement<'q>(
         begins("i.name_key"),
         begins("i.email_key")
     ));
-    statement.push_index(realm_num, tests, asking);
+    let read = ["num", "created_at", "name_key", "email_key", "phone_key", "reference_key"];
+    statement.push_index(realm_num, tests, asking, &read);
     let limit = statement.value(wanted);
     statement.push(&format!(" LIMIT {limit}"));
     statement
@@ -116,7 +117,7 @@ pub(super) fn sorted_statement<'q>(engine: Engine, part: Part<'q>, asking: &Aski
     let Part { realm_num, order, tests, wanted, .. } = part;
     let mut statement = Statement::new(engine);
     statement.push(&format!("SELECT {}", selected("i", order)));
-    statement.push_index(realm_num, tests, asking);
+    statement.push_index(realm_num, tests, asking, &read_columns(order));
     let (column, (direction, _)) = (format!("i.{}", order.column()), order.words());
     // `+ 0` and `|| ''` keep a planner from walking the order.
     let key = if order.is_textual() { format!("({column} || '')") } else { format!("({column} + 0)") };
