@@ -1,11 +1,17 @@
 //! Which way is chosen, by what a sample has met. Samples of the same users differ; the ways must not be worlds apart.
 
 use denizen_model::{
-    pages::{CursorKey, Direction},
-    users::{Facet, UserKind, UserSort},
+    pages::Direction,
+    users::{Facet, UserKind},
 };
 
-use super::{super::sql::Sampled, *};
+use super::*;
+use crate::users::list::{
+    LIMITS,
+    order::{Bounds, Order, Row},
+    sample::Sample,
+    sql::Sampled,
+};
 
 const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
@@ -47,7 +53,7 @@ fn search_where(
     });
     let order = Order { sort, direction: Direction::Ascending };
     let sample = Sample::of(1_000_000, rows.collect(), order, &bounds, &tests, engine);
-    Search { realm_num: 1, order, tests: tests.into(), sample, wanted: 51, limits: super::super::LIMITS }
+    Search { realm_num: 1, order, tests: tests.into(), sample, wanted: 51, limits: LIMITS }
 }
 
 fn is_asked(search: &Search, engine: Engine) -> bool {
@@ -124,6 +130,17 @@ fn before_so_many_are_found_a_walk_is_tried_though_the_sample_has_matches_far_aw
         assert!(!is_asked(&search, engine), "{engine:?}");
         assert!(search.walks(engine).first().is_some_and(|walk| walk.among.is_none()), "{engine:?}");
     }
+}
+
+#[test]
+fn where_those_with_a_word_stand_together_no_long_walk_is_tried_before_they_are_sorted() {
+    let longest = |sort| {
+        let tests = [word(), mark(&Facet::Enabled(true))];
+        let search = search_where(0, sort, tests, Engine::Postgres, |n| [n % 40 == 20, true]);
+        search.walks(Engine::Postgres).iter().map(|walk| walk.rows).max()
+    };
+    assert!(longest(UserSort::Email).is_none_or(|rows| rows < 10_000));
+    assert!(longest(UserSort::CreatedAt).is_some_and(|rows| rows > 40_000));
 }
 
 #[test]
