@@ -62,6 +62,21 @@ impl<'c> ReadTx<'c> {
         Ok(items)
     }
 
+    /// As [`Self::list_text`], for a text whose plan depends on none of the values.
+    pub(crate) fn list_shape<T>(
+        &mut self,
+        text: &str,
+        params: &[Value<'_>],
+        mut read: impl FnMut(&Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut items = Vec::new();
+        self.conn.query_shape(text, params, &mut |row| {
+            items.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(items)
+    }
+
     /// The first row of an answer, if any.
     pub(crate) fn find<T>(
         &mut self,

@@ -86,6 +86,19 @@ impl Conn {
         }
     }
 
+    /// As [`Self::query_text`], for a text whose plan depends on none of the values: PostgreSQL plans it once.
+    pub(crate) fn query_shape(
+        &mut self,
+        text: &str,
+        params: &[Value<'_>],
+        each: &mut dyn FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        match self {
+            Self::Sqlite(conn) => sqlite::query(conn, text, params, each),
+            Self::Postgres(conn) => conn.query(text, params, each),
+        }
+    }
+
     /// Runs a statement and hands each row to `each`.
     pub(crate) fn query(
         &mut self,
@@ -93,11 +106,7 @@ impl Conn {
         params: &[Value<'_>],
         each: &mut dyn FnMut(&Row<'_>) -> Result<()>,
     ) -> Result<()> {
-        let text = self.pick(sql);
-        match self {
-            Self::Sqlite(conn) => sqlite::query(conn, text, params, each),
-            Self::Postgres(conn) => conn.query(text, params, each),
-        }
+        self.query_shape(self.pick(sql), params, each)
     }
 
     /// Runs a script of statements without parameters.

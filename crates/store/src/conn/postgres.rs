@@ -16,6 +16,10 @@ use crate::{
     value::{Row, Value},
 };
 
+/// So many prepared statements are kept: more than there are constant ones, and those that builders make are of few
+/// shapes unless somebody thinks up many.
+const KEPT: usize = 1000;
+
 /// A connection that opens itself again after a loss.
 pub(crate) struct PgConn {
     config: Config,
@@ -49,6 +53,10 @@ impl PgConn {
         }
         let prepared = self.client()?.prepare(&postgres_text(text));
         let statement = self.noting(prepared)?;
+        // Those in use come back.
+        if self.statements.len() >= KEPT {
+            self.statements.clear();
+        }
         self.statements.insert(text.to_owned(), statement.clone());
         Ok(statement)
     }

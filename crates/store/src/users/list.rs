@@ -15,7 +15,8 @@
 //!
 //! An index of trigrams compares the lists of all trigrams of a word, and their places; asked for a few of them alone
 //! it is many times quicker. So it is asked for parts, and rows are tested for the whole word, unless the sample shows
-//! that many have the parts and not the word.
+//! that many have the parts and not the word. Of a word that many have it is asked for the middle part alone, if the
+//! sample shows that hardly anybody else has that.
 //!
 //! So no way does work in proportion to the whole table. A search by best match has an order of its own, made of
 //! such walks: see [`best`].

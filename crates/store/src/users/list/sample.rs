@@ -23,7 +23,9 @@ pub(super) struct Sample {
     /// About so many users pass all tests.
     pub(super) matches: u64,
     /// Hardly anybody has all of so many parts of each word but those who have the words; `None`: others do.
-    pub(super) parts: Option<usize>,
+    parts: Option<usize>,
+    /// Of each test, whether it is about a word that many have, and hardly anybody else its middle part.
+    by_middle: Vec<bool>,
 }
 
 impl Sample {
@@ -56,7 +58,7 @@ impl Sample {
     fn none(population: u64, tests: &[Test], parts: Option<usize>) -> Self {
         // Nearly everybody lacks what no index is asked for.
         let matches = if tests.iter().any(Test::is_indexed) { 0 } else { population };
-        Self { population, rows: Vec::new(), before: 0, matches, parts }
+        Self { population, rows: Vec::new(), before: 0, matches, parts, by_middle: vec![false; tests.len()] }
     }
 
     /// What these rows of it tell.
@@ -72,7 +74,19 @@ impl Sample {
         };
         let in_parts = rows.iter().filter(|sampled| sampled.in_parts).count();
         self.parts = (in_parts <= rows.iter().filter(has_words).count() * 2 + 1).then_some(parts);
+        let having = |has: &dyn Fn(&Sampled) -> bool| rows.iter().filter(|sampled| has(sampled)).count() as f64;
+        let by_middle = |(at, test): (usize, &Test)| {
+            let word = having(&|sampled| sampled.passed.get(at) == Some(&true));
+            let middle = having(&|sampled| sampled.has_middle.get(at) == Some(&true));
+            test.middle().is_some() && word >= TELLING && middle <= word * 1.25
+        };
+        self.by_middle = tests.iter().enumerate().map(by_middle).collect();
         self.rows = rows;
+    }
+
+    /// For how many parts of its word an index of trigrams is asked by the test at this place; `None`: for the whole.
+    pub(super) fn parts_of(&self, at: usize) -> Option<usize> {
+        if self.by_middle.get(at) == Some(&true) { Some(1) } else { self.parts }
     }
 
     fn put_in_order(&mut self, order: Order, bounds: &Bounds) {

@@ -170,7 +170,7 @@ impl<'q> Statement<'q> {
         let matched = asking.matched(self.engine, realm_num, tests);
         let by_text = matched.is_some();
         let parts_of =
-            |at: usize, test: &Test| asking.parts.filter(|_| asking.is_asked(at) && test.has_parts(self.engine));
+            |at: usize, test: &Test| asking.parts_of(at).filter(|_| asking.is_asked(at) && test.has_parts(self.engine));
         let is_matched = |at: usize, test: &Test| by_text && asking.is_asked(at) && test.is_text();
         // What was asked for in parts is tested once more.
         let conditions: Vec<(usize, &'q Test, Option<usize>)> = (tests.iter().enumerate())
@@ -276,9 +276,9 @@ fn beyond(prefix: &str) -> String {
 pub(super) struct Asking {
     /// Of each test, whether the index is asked; rows are tested for the others.
     pub(super) tests: Vec<bool>,
-    /// The index of trigrams is asked for so many parts of each word, and rows are tested for the whole; `None`: it is
-    /// asked for the whole.
-    pub(super) parts: Option<usize>,
+    /// Of each test, for how many parts of its word the index of trigrams is asked, rows being tested for the whole;
+    /// `None`: it is asked for the whole.
+    pub(super) parts: Vec<Option<usize>>,
     /// The realm is small beside the others that SQLite's full text knows.
     pub(super) realm: bool,
     /// SQLite goes through a range of the index of this order, which tells all tests.
@@ -292,11 +292,15 @@ impl Asking {
         self.tests.get(at).copied().unwrap_or(true)
     }
 
+    pub(super) fn parts_of(&self, at: usize) -> Option<usize> {
+        self.parts.get(at).copied().flatten()
+    }
+
     /// What SQLite's full text is asked for, in the words of FTS5's queries; `None` when none of the tests is about
     /// that, and on another engine.
     fn matched(&self, engine: Engine, realm_num: i64, tests: &[Test]) -> Option<String> {
         let asked = tests.iter().enumerate().filter(|(at, _)| self.is_asked(*at));
-        let mut all: Vec<String> = asked.filter_map(|(_, test)| words(test, self.parts)).collect();
+        let mut all: Vec<String> = asked.filter_map(|(at, test)| words(test, self.parts_of(at))).collect();
         if engine != Engine::Sqlite || all.is_empty() {
             return None;
         }
@@ -401,7 +405,7 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
     ];
     let asking = |asked| Asking {
         tests: vec![asked; tests.len()],
-        parts: asked.then_some(2),
+        parts: vec![asked.then_some(2); tests.len()],
         realm: asked,
         along: None,
         bounded: asked,
@@ -435,8 +439,13 @@ pub(crate) fn all_texts(engine: Engine) -> Vec<String> {
     texts.push(found::count_statement(engine, 1, &tests[5], 9).text);
     for (range, along) in [(5, UserSort::CreatedAt), (6, UserSort::LastSignInAt)] {
         let tests = [tests[range].clone(), tests[3].clone(), tests[4].clone()];
-        let asking =
-            Asking { tests: vec![true, false, false], parts: None, realm: false, along: Some(along), bounded: true };
+        let asking = Asking {
+            tests: vec![true, false, false],
+            parts: vec![None; 3],
+            realm: false,
+            along: Some(along),
+            bounded: true,
+        };
         texts.push(found::found_statement(engine, 1, newest, &tests, &asking, 9).text);
     }
     texts.push(found::identified_statement(engine, 1, newest, ("a", Some(1)), &tests).text);

@@ -137,6 +137,12 @@ impl Test {
         }
     }
 
+    /// The middle one of a word's parts, of a word that has several.
+    pub(super) fn middle(&self) -> Option<&str> {
+        let Self::Contains(text) = self else { return None };
+        parts(text, 1).first().copied().filter(|part| part.len() < text.len())
+    }
+
     /// Whether an index can find those that pass.
     pub(super) fn is_indexed(&self) -> bool {
         !matches!(
@@ -146,7 +152,7 @@ impl Test {
     }
 }
 
-/// Up to so many pieces of three characters, from the text's beginning to its end. Whoever holds the text holds them
+/// Up to so many pieces of three characters, from the text's beginning to its end; a single one from its middle. Whoever holds the text holds them
 /// all, and few others do: an index of trigrams finds these pieces in a fraction of the time that it takes to find
 /// them side by side.
 pub(super) fn parts(text: &str, most: usize) -> Vec<&str> {
@@ -156,9 +162,9 @@ pub(super) fn parts(text: &str, most: usize) -> Vec<&str> {
         return vec![text];
     }
     let last = length - 3;
-    let pieces = length.div_ceil(3).min(most.max(2));
+    let pieces = length.div_ceil(3).min(most.max(1));
     let piece = |at: usize| {
-        let from = last * at / (pieces - 1);
+        let from = if pieces == 1 { last / 2 } else { last * at / (pieces - 1) };
         starts.get(from).zip(starts.get(from + 3)).and_then(|(from, until)| text.get(*from..*until))
     };
     (0..pieces).filter_map(piece).collect()
@@ -203,6 +209,9 @@ mod tests {
         assert_eq!(parts("gonzalez", 4), ["gon", "nza", "lez"]);
         assert_eq!(parts("Ольга", 4), ["Оль", "ьга"]);
         assert_eq!(parts("maria.gonzalez@example.com", 4), ["mar", "onz", "exa", "com"]);
+        assert_eq!(parts("gonzalez", 1), ["nza"]);
+        assert_eq!(parts("anna", 1), ["ann"]);
+        assert_eq!(parts("an", 1), ["an"]);
         for length in 4..40 {
             let text: String = ('a'..='z').cycle().take(length).collect();
             let parts = parts(&text, 4);

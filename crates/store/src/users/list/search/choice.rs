@@ -48,7 +48,8 @@ impl Search {
         let found = self.rows_of_index(&asking);
         // An entry of the order costs a fraction of a row, but all within the bounds are gone through.
         let bounded = engine == Engine::Sqlite || left < found * 3;
-        Asking { parts: asking.parts.filter(|_| found <= self.limits.few), bounded, ..asking }
+        let parts = if found <= self.limits.few { asking.parts } else { vec![None; self.tests.len()] };
+        Asking { parts, bounded, ..asking }
     }
 
     /// How the index is asked: for which tests, the others being made on the rows it finds. At least the rarest is
@@ -69,7 +70,8 @@ impl Search {
         if engine == Engine::Sqlite {
             if let Some((range, along)) = self.range_told(&asked) {
                 let tests = (0..self.tests.len()).map(|at| at == range).collect();
-                return Asking { tests, parts: None, realm: false, along: Some(along), bounded: true };
+                let parts = vec![None; self.tests.len()];
+                return Asking { tests, parts, realm: false, along: Some(along), bounded: true };
             }
             let by_text = |at: usize| asked.get(at) == Some(&true) && self.tests.get(at).is_some_and(Test::is_text);
             if (0..self.tests.len()).any(by_text) {
@@ -82,7 +84,7 @@ impl Search {
         }
         Asking {
             tests: asked,
-            parts: self.sample.parts,
+            parts: (0..self.tests.len()).map(|at| self.sample.parts_of(at)).collect(),
             realm: self.sample.is_of_small_realm(),
             along: None,
             bounded: true,
@@ -125,8 +127,8 @@ impl Search {
     /// About so many entries of the index of texts and marks are gone through when it is asked.
     fn listed(&self, asking: &Asking) -> f64 {
         let asked = self.tests.iter().enumerate().filter(|(at, test)| asking.is_asked(*at) && test.is_text());
-        let lists = |test: &Test| if test.is_mark() { 1 } else { asking.parts.unwrap_or(4) };
-        let share: f64 = asked.map(|(at, test)| self.sample.share_of(at) * lists(test) as f64).sum();
+        let lists = |at, test: &Test| if test.is_mark() { 1 } else { asking.parts_of(at).unwrap_or(4) };
+        let share: f64 = asked.map(|(at, test)| self.sample.share_of(at) * lists(at, test) as f64).sum();
         share * self.sample.population as f64
     }
 
@@ -180,67 +182,73 @@ impl Search {
         if !self.is_indexed() || self.tests.iter().all(|test| self.order.is_bound(test)) {
             return vec![Walk { rows: i64::MAX, among: None }];
         }
-        let mut walks = Vec::new();
-        let among = self.walk_among(engine);
-        let (narrow, found) = (self.is_narrow(engine), self.rows_of_index(&self.asking(engine)));
-        // So many are not sorted before it was tried to meet them.
-        let (many, rows) = match narrow {
-            true => {
-                let most = match engine {
-                    Engine::Sqlite => self.limits.found_rather_than_walked,
-                    Engine::Postgres => self.limits.sorted_at_most,
-                };
-                (found > most, self.walked_narrow(engine))
-            }
-            false => (self.sample.matches > self.limits.sorted_at_most, self.limits.walked_at_most),
-        };
-        let at_least = match engine {
-            Engine::Postgres if narrow => self.worth_walking(engine, found, (!many).then_some(rows / 4)),
-            _ => None,
-        };
-        if let Some(stretch) = self.own_stretch(engine) {
-            let (step, likely) = (self.step(engine), stretch.likely as f64);
-            // Where the index tells a part, few rows are read before as many as are wanted have been met.
-            let short = narrow || (step < 0.9 && likely * step * 2.0 <= self.limits.walked_at_most as f64);
-            let shorter = |(_, found): &(Walk, u64)| short || likely * step * 8.0 < *found as f64;
-            if among.as_ref().is_none_or(shorter) {
-                let twice = stretch.likely.saturating_mul(2);
-                let rows = match (narrow, engine) {
-                    (false, _) => stretch.most,
-                    // What the sample has met may be the first of few.
-                    (true, Engine::Postgres) if !many && self.come_together() => {
-                        if twice as f64 * step * 4.0 <= found as f64 { rows.min(twice) } else { 0 }
-                    }
-                    // Bad luck costs as much there as sorting.
-                    (true, Engine::Postgres) if !many => rows.min(twice.max(rows / 4)),
-                    (true, _) => rows,
-                };
-                let rows = rows.max(at_least.unwrap_or(0));
-                walks.extend((rows > 0).then_some(Walk { rows, among: None }));
-            }
-        } else if self.is_tried(engine, found) {
-            walks.push(Walk { rows, among: None });
-        } else if let Some(rows) = at_least {
-            walks.push(Walk { rows, among: None });
-        }
-        walks.extend(among.map(|(walk, _)| walk));
+        let (among, many) = (self.walk_among(engine), self.are_many_to_sort(engine));
+        let alone = self.walk_alone(engine, among.as_ref().map(|(_, found)| *found));
+        let alone = alone.max(self.worth_walking(engine)).map(|rows| Walk { rows, among: None });
+        let mut walks: Vec<Walk> = alone.into_iter().chain(among.map(|(walk, _)| walk)).collect();
+        let rows = self.longest(engine);
         if many && walks.iter().all(|walk| walk.rows < rows) {
             walks.push(Walk { rows, among: None });
         }
         walks
     }
 
+    /// How long a walk along the order alone may be.
+    fn longest(&self, engine: Engine) -> i64 {
+        if self.is_narrow(engine) { self.walked_narrow(engine) } else { self.limits.walked_at_most }
+    }
+
+    /// Whether so many would be sorted that it is tried before to meet them.
+    fn are_many_to_sort(&self, engine: Engine) -> bool {
+        let found = self.rows_of_index(&self.asking(engine));
+        match (self.is_narrow(engine), engine) {
+            (true, Engine::Sqlite) => found > self.limits.found_rather_than_walked,
+            (true, Engine::Postgres) => found > self.limits.sorted_at_most,
+            (false, _) => self.sample.matches > self.limits.sorted_at_most,
+        }
+    }
+
+    /// How far to walk along the order alone to meet as many as are wanted, where another walk would be among so many.
+    fn walk_alone(&self, engine: Engine, among: Option<u64>) -> Option<i64> {
+        let (narrow, found) = (self.is_narrow(engine), self.rows_of_index(&self.asking(engine)));
+        let rows = self.longest(engine);
+        let Some(stretch) = self.own_stretch(engine) else { return self.is_tried(engine, found).then_some(rows) };
+        let read = stretch.likely as f64 * self.step(engine);
+        let is_short = narrow || (self.step(engine) < 0.9 && read * 2.0 <= self.limits.walked_at_most as f64);
+        if among.is_some_and(|found| !is_short && read * 8.0 >= found as f64) {
+            return None;
+        }
+        let twice = stretch.likely.saturating_mul(2);
+        match (narrow, engine) {
+            (false, _) => Some(stretch.most),
+            // More than that are dearer to sort than any walk is.
+            (true, Engine::Postgres) if found <= self.limits.sorted_at_most / 2 => match self.come_together() {
+                // What the sample has met may be the first of few.
+                true => (read <= found as f64).then_some(rows.min(twice)),
+                // Bad luck costs as much there as sorting.
+                false => Some(rows.min(twice.max(rows / 4))),
+            },
+            (true, _) => Some(rows),
+        }
+    }
+
     /// How far to walk on PostgreSQL rather than sort what is found: up to where the sample has enough matches, where
     /// that is not dearer. Else a try of so many rows is cheap beside sorting many, unless matches come together, as they
     /// may after its end.
-    fn worth_walking(&self, engine: Engine, found: u64, tried: Option<i64>) -> Option<i64> {
-        let together = self.come_together();
-        let dearest = if together { found as f64 / 2.0 / self.step(engine) } else { found as f64 * 3.0 };
-        let most = 3 * self.walked_narrow(engine);
+    fn worth_walking(&self, engine: Engine) -> Option<i64> {
+        if engine != Engine::Postgres || !self.is_narrow(engine) {
+            return None;
+        }
+        let (together, found) = (self.come_together(), self.rows_of_index(&self.asking(engine)));
+        let rows = self.walked_narrow(engine);
+        let dearest = match together {
+            true if found <= self.limits.sorted_at_most / 2 => found as f64 / 2.0 / self.step(engine),
+            true => found as f64 / self.step(engine),
+            false => found as f64 * 3.0,
+        };
         let enough = self.cut().map(|(_, left)| left.cast_signed());
-        enough
-            .filter(|left| (*left as f64) < dearest && *left < most)
-            .or_else(|| tried.filter(|_| !together && found > self.limits.found_rather_than_walked))
+        let tried = !together && !self.are_many_to_sort(engine) && found > self.limits.found_rather_than_walked;
+        enough.filter(|left| (*left as f64) < dearest && *left < 3 * rows).or_else(|| tried.then_some(rows / 4))
     }
 
     /// Whether a walk is tried before so many are found, even if the sample says that matches come late: that costs less.

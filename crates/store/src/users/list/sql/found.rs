@@ -136,7 +136,7 @@ pub(in super::super) fn identified(
     tests: &[Test],
 ) -> Result<Vec<Row>> {
     let statement = identified_statement(tx.engine(), realm_num, order, (text, num), tests);
-    tx.list_text(&statement.text, &statement.values, |row| Row::read(order, row))
+    tx.list_shape(&statement.text, &statement.values, |row| Row::read(order, row))
 }
 
 pub(super) fn identified_statement<'q>(

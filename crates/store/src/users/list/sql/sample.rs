@@ -20,6 +20,8 @@ pub(in super::super) struct Sampled {
     pub(in super::super) passed: Vec<bool>,
     /// Whether it has all parts of the words that are looked for.
     pub(in super::super) in_parts: bool,
+    /// Of each test, whether it has the middle part of the word; false of others than words.
+    pub(in super::super) has_middle: Vec<bool>,
 }
 
 /// Rows from some places of the index; only those of the realm. The words are taken for so many parts of each.
@@ -32,9 +34,17 @@ pub(in super::super) fn sample(
 ) -> Result<Vec<Sampled>> {
     let statement = sample_statement(tx.engine(), realm_num, order, tests, parts);
     let names: Vec<String> = (0..tests.len()).map(|at| format!("t{at}")).collect();
-    tx.list_text(&statement.text, &statement.values, |row| {
+    let middles: Vec<Option<String>> =
+        tests.iter().enumerate().map(|(at, test)| test.middle().map(|_| format!("m{at}"))).collect();
+    tx.list_shape(&statement.text, &statement.values, |row| {
         let passed = names.iter().map(|name| Ok(row.i64(name)? != 0)).collect::<Result<Vec<bool>>>()?;
-        Ok(Sampled { row: Row::read(order, row)?, passed, in_parts: row.i64("in_parts")? != 0 })
+        let has_middle = |name: &Option<String>| Ok(name.as_ref().map_or(Ok(0), |name| row.i64(name))? != 0);
+        Ok(Sampled {
+            row: Row::read(order, row)?,
+            passed,
+            in_parts: row.i64("in_parts")? != 0,
+            has_middle: middles.iter().map(has_middle).collect::<Result<Vec<bool>>>()?,
+        })
     })
 }
 
@@ -58,6 +68,9 @@ pub(super) fn sample_statement<'q>(
     };
     let mut tested: Vec<String> =
         (tests.iter().enumerate()).map(|(at, test)| told(&statement.row_test("s", test), &format!("t{at}"))).collect();
+    for (at, middle) in tests.iter().enumerate().filter_map(|(at, test)| Some((at, test.middle()?))) {
+        tested.push(told(&statement.holds("s.search_text", middle), &format!("m{at}")));
+    }
     let words = tests.iter().filter(|test| test.has_parts(engine));
     let held: Vec<String> =
         words.map(|test| statement.parts_test("s", test, parts)).chain(["1 = 1".to_owned()]).collect();

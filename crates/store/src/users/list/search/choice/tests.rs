@@ -49,7 +49,7 @@ fn search_where(
     let rows = (0..1000).map(|n: usize| {
         let passed = passed(n);
         let row = Row { num: i64::try_from(n).unwrap(), key: CursorKey::Number(i64::try_from(n).unwrap()) };
-        Sampled { row, passed: passed.into(), in_parts: passed[0] }
+        Sampled { row, passed: passed.into(), in_parts: passed[0], has_middle: passed.into() }
     });
     let order = Order { sort, direction: Direction::Ascending };
     let sample = Sample::of(1_000_000, rows.collect(), order, &bounds, &tests, engine);
@@ -134,13 +134,41 @@ fn before_so_many_are_found_a_walk_is_tried_though_the_sample_has_matches_far_aw
 
 #[test]
 fn where_those_with_a_word_stand_together_no_long_walk_is_tried_before_they_are_sorted() {
-    let longest = |sort| {
+    let longest = |sort, one_of: usize| {
         let tests = [word(), mark(&Facet::Enabled(true))];
-        let search = search_where(0, sort, tests, Engine::Postgres, |n| [n % 40 == 20, true]);
+        let search = search_where(0, sort, tests, Engine::Postgres, |n| [n % one_of == one_of / 2, true]);
         search.walks(Engine::Postgres).iter().map(|walk| walk.rows).max()
     };
-    assert!(longest(UserSort::Email).is_none_or(|rows| rows < 10_000));
-    assert!(longest(UserSort::CreatedAt).is_some_and(|rows| rows > 40_000));
+    assert!(longest(UserSort::Email, 40).is_none_or(|rows| rows < 10_000));
+    assert!(longest(UserSort::CreatedAt, 40).is_some_and(|rows| rows > 40_000));
+    // To sort so many takes longer than any walk.
+    assert!(longest(UserSort::Email, 20).is_some_and(|rows| rows > 40_000));
+}
+
+#[test]
+fn few_with_a_word_and_a_mark_are_looked_for_on_a_walk_rather_than_sorted() {
+    let tests = [word(), mark(&Facet::Kind(UserKind::Machine))];
+    let search = search(UserSort::Name, tests, [52, 180, 9], Engine::Postgres);
+    assert!(search.walks(Engine::Postgres).iter().any(|walk| walk.rows > 10_000));
+}
+
+#[test]
+fn a_word_that_many_have_is_asked_for_by_its_middle() {
+    // Of the rest, those at each so manieth place have the middle of the word, too.
+    let parts = |word_of: usize, middle_of: usize| {
+        let rows = (0..1000).map(|n: usize| {
+            let row = Row { num: i64::try_from(n).unwrap(), key: CursorKey::Number(i64::try_from(n).unwrap()) };
+            let has = n.is_multiple_of(word_of);
+            Sampled { row, passed: vec![has, true], in_parts: has, has_middle: vec![has || n % middle_of == 1, false] }
+        });
+        let order = Order { sort: UserSort::CreatedAt, direction: Direction::Ascending };
+        let tests = [word(), mark(&Facet::Enabled(true))];
+        let sample = Sample::of(1_000_000, rows.collect(), order, &Bounds::default(), &tests, Engine::Postgres);
+        [sample.parts_of(0), sample.parts_of(1)]
+    };
+    assert_eq!(parts(20, 200), [Some(1), Some(2)]);
+    assert_eq!(parts(20, 20), [Some(2), Some(2)]);
+    assert_eq!(parts(500, 2000), [Some(2), Some(2)]);
 }
 
 #[test]
