@@ -25,7 +25,6 @@ const FILES: &[(&str, &str)] = &[
     ("0009_covering_index", include_str!("../migrations/0009_covering_index.sql")),
     ("0010_covering_names", include_str!("../migrations/0010_covering_names.sql")),
     ("0011_marks_of_addresses", include_str!("../migrations/0011_marks_of_addresses.sql")),
-    ("0012_pending_entries", include_str!("../migrations/0012_pending_entries.sql")),
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS migrations (

@@ -1,3 +1,0 @@
--- What was changed last is not in the index of texts yet but in a list that each search goes through: at the 4 MiB that
--- are PostgreSQL's own limit, 6 ms; at this, in kB, 1.5. Changing users takes a sixth longer for it.
---postgres: ALTER INDEX user_index_search SET (gin_pending_list_limit = 1024);
