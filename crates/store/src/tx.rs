@@ -32,19 +32,27 @@ impl<'c> ReadTx<'c> {
         self.conn.engine()
     }
 
+    fn collect<T>(
+        &mut self,
+        mut read: impl FnMut(&Row<'_>) -> Result<T>,
+        ask: impl FnOnce(&mut Conn, &mut dyn FnMut(&Row<'_>) -> Result<()>) -> Result<()>,
+    ) -> Result<Vec<T>> {
+        let mut items = Vec::new();
+        ask(self.conn, &mut |row| {
+            items.push(read(row)?);
+            Ok(())
+        })?;
+        Ok(items)
+    }
+
     /// All rows of an answer.
     pub(crate) fn list<T>(
         &mut self,
         sql: &Sql,
         params: &[Value<'_>],
-        mut read: impl FnMut(&Row<'_>) -> Result<T>,
+        read: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let mut items = Vec::new();
-        self.conn.query(sql, params, &mut |row| {
-            items.push(read(row)?);
-            Ok(())
-        })?;
-        Ok(items)
+        self.collect(read, |conn, each| conn.query(sql, params, each))
     }
 
     /// All rows of the answer to a text that a builder of this crate made.
@@ -52,14 +60,9 @@ impl<'c> ReadTx<'c> {
         &mut self,
         text: &str,
         params: &[Value<'_>],
-        mut read: impl FnMut(&Row<'_>) -> Result<T>,
+        read: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let mut items = Vec::new();
-        self.conn.query_text(text, params, &mut |row| {
-            items.push(read(row)?);
-            Ok(())
-        })?;
-        Ok(items)
+        self.collect(read, |conn, each| conn.query_text(text, params, each))
     }
 
     /// As [`Self::list_text`], for a text whose plan depends on none of the values.
@@ -67,14 +70,9 @@ impl<'c> ReadTx<'c> {
         &mut self,
         text: &str,
         params: &[Value<'_>],
-        mut read: impl FnMut(&Row<'_>) -> Result<T>,
+        read: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let mut items = Vec::new();
-        self.conn.query_shape(text, params, &mut |row| {
-            items.push(read(row)?);
-            Ok(())
-        })?;
-        Ok(items)
+        self.collect(read, |conn, each| conn.query_shape(text, params, each))
     }
 
     /// The first row of an answer, if any.

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     conn::{Conn, postgres::PgConn},
     sql::Sql,
+    value::params,
 };
 
 fn statements() -> Vec<(&'static str, Sql)> {
@@ -135,4 +136,26 @@ fn no_list_of_users_scans_a_table() {
             }
         });
     });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_shapes_are_asked_for_few_statements_are_kept() {
+    for (db, _folder) in databases() {
+        let kept = db
+            .read(|tx| {
+                for shape in 0..2500_i64 {
+                    let text = format!("SELECT CAST(?1 AS BIGINT) + {shape} AS answer");
+                    assert_eq!(tx.list_shape(&text, params![1_i64], |row| row.i64("answer"))?, [shape + 1]);
+                }
+                if tx.engine() == Engine::Sqlite {
+                    return Ok(0);
+                }
+                let kept =
+                    tx.list_text("SELECT count(*) AS kept FROM pg_prepared_statements", &[], |row| row.i64("kept"))?;
+                Ok::<_, Error>(kept.first().copied().unwrap_or(0))
+            })
+            .await
+            .unwrap();
+        assert!(kept <= 1000, "{kept}");
+    }
 }
