@@ -152,9 +152,9 @@ impl Test {
     }
 }
 
-/// Up to so many pieces of three characters, from the text's beginning to its end; a single one from its middle. Whoever holds the text holds them
-/// all, and few others do: an index of trigrams finds these pieces in a fraction of the time that it takes to find
-/// them side by side.
+/// Up to so many pieces of three characters, from the text's beginning to its end; a single one from its middle.
+/// Whoever holds the text holds them all, and few others do: an index of trigrams finds these pieces in a fraction of
+/// the time that it takes to find them side by side.
 pub(super) fn parts(text: &str, most: usize) -> Vec<&str> {
     let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
     let length = starts.len() - 1;

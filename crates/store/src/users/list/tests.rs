@@ -433,6 +433,52 @@ async fn whoever_has_only_the_parts_of_a_word_is_not_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_only_the_middle_of_a_common_word_is_not_found() {
+    for (db, _folder) in databases() {
+        let realm = stored_realm(&db).await.id;
+        let people: Vec<User> = (0..200)
+            .map(|n| {
+                let name = match n {
+                    n if n % 48 == 1 => "Bo Anzano",
+                    n if n % 6 == 0 => "Ana Gonzalez",
+                    _ => "Cy Braun",
+                };
+                let mut person = user(realm, &format!("p{n}@example.com"), name);
+                person.enabled = n % 12 != 0 && n % 48 != 1;
+                person
+            })
+            .collect();
+        let stored = people.clone();
+        db.write(move |mut tx| {
+            for user in &stored {
+                crate::users::insert(&mut tx, user)?;
+            }
+            tx.commit(event(stored[0].realm_id, &stored[0]), ())
+        })
+        .await
+        .unwrap();
+        let filters = UserFilters { facets: vec![(Facet::Enabled(false), true)], ..UserFilters::default() };
+        let is_sought = |user: &&User| !user.enabled && user.name == "Ana Gonzalez";
+        let sought = people.iter().filter(is_sought).count();
+        assert!(people.iter().filter(|user| !user.enabled).count() > sought);
+        for sort in [UserSort::Name, UserSort::Phone, UserSort::CreatedAt, UserSort::BestMatch] {
+            let query = UserQuery {
+                search: Some("gonzalez".into()),
+                filters: filters.clone(),
+                sort,
+                limit: 50,
+                ..UserQuery::default()
+            };
+            // So many that the index is asked.
+            let limits = Limits { few: 200, few_best: 200, few_at_most: 200, ..LOW };
+            let found = db.read(move |tx| list_within(tx, realm, &query, limits)).await.unwrap().page;
+            assert_eq!(found.items.len(), sought, "{sort}");
+            assert!(found.items.iter().all(|user| user.name == "Ana Gonzalez"), "{sort}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn letters_that_unfold_to_many_find_room_in_every_index() {
     for (db, _folder) in databases() {
         let realm = stored_realm(&db).await.id;

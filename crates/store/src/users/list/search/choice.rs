@@ -208,6 +208,11 @@ impl Search {
         }
     }
 
+    /// Whether PostgreSQL may sort so many sooner than it takes a long walk.
+    fn is_sooner_sorted(&self, found: u64) -> bool {
+        found <= self.limits.sorted_at_most / 2
+    }
+
     /// How far to walk along the order alone to meet as many as are wanted, where another walk would be among so many.
     fn walk_alone(&self, engine: Engine, among: Option<u64>) -> Option<i64> {
         let (narrow, found) = (self.is_narrow(engine), self.rows_of_index(&self.asking(engine)));
@@ -221,8 +226,7 @@ impl Search {
         let twice = stretch.likely.saturating_mul(2);
         match (narrow, engine) {
             (false, _) => Some(stretch.most),
-            // More than that are dearer to sort than any walk is.
-            (true, Engine::Postgres) if found <= self.limits.sorted_at_most / 2 => match self.come_together() {
+            (true, Engine::Postgres) if self.is_sooner_sorted(found) => match self.come_together() {
                 // What the sample has met may be the first of few.
                 true => (read <= found as f64).then_some(rows.min(twice)),
                 // Bad luck costs as much there as sorting.
@@ -242,7 +246,7 @@ impl Search {
         let (together, found) = (self.come_together(), self.rows_of_index(&self.asking(engine)));
         let rows = self.walked_narrow(engine);
         let dearest = match together {
-            true if found <= self.limits.sorted_at_most / 2 => found as f64 / 2.0 / self.step(engine),
+            true if self.is_sooner_sorted(found) => found as f64 / 2.0 / self.step(engine),
             true => found as f64 / self.step(engine),
             false => found as f64 * 3.0,
         };
